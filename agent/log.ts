@@ -1,0 +1,6 @@
+import { pino, type Logger } from 'pino';
+
+/** The agent's log: JSON lines on standard error. The door to pino. */
+export function openLog(level: string): Logger {
+  return pino({ name: 'agent', level, base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
+}

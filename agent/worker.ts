@@ -1,0 +1,277 @@
+import { decayingMax, pipelineDepth } from '../protocol/limits.ts';
+import { BindFault, Kind, Outcome, type AgentMessage, type Bind, type Invoke, type Result } from '../protocol/message.ts';
+import type { ChildOutcome, HostChild } from './host-child.ts';
+import { LoadError, type LanguageHost } from './language-host.ts';
+import type { PackageCache } from './package-cache.ts';
+
+/** A queued invocation waits this long for the processes there are before the worker starts another one. */
+const GROWTH_WAIT_MS = 5;
+const MAX_STARTS = 3;
+const NO_BYTES = new Uint8Array();
+
+const OUTCOMES: Readonly<Record<ChildOutcome['kind'], Outcome>> = {
+  returned: Outcome.Returned,
+  failed: Outcome.Failed,
+  timeout: Outcome.TimedOut,
+  killed: Outcome.Killed,
+  exited: Outcome.Exited,
+  notStarted: Outcome.NotStarted,
+};
+
+export interface WorkerContext {
+  readonly hosts: ReadonlyMap<string, LanguageHost>;
+  readonly packages: PackageCache;
+  readonly send: (message: AgentMessage) => void;
+  readonly sendResult: (result: Result) => void;
+  readonly onWarning: (text: string) => void;
+  /** Told by Welcome. */
+  concurrency: number;
+  maxOutputBytes: number;
+}
+
+interface Queued {
+  readonly invoke: Invoke;
+  readonly sinceMs: number;
+  starts: number;
+}
+
+/** One target on a worker, from Bind to Unbind: its processes and the invocations that wait for one. */
+class Assignment {
+  readonly bind: Bind;
+  readonly host: LanguageHost;
+  readonly #context: WorkerContext;
+  readonly #children: HostChild[] = [];
+  readonly #ended = new AbortController();
+  #queue: Queued[] = [];
+  #packageDirectory = '';
+  #loading = 0;
+  #recentMaxMs: number | undefined = undefined;
+  #growthTimer: NodeJS.Timeout | undefined;
+
+  constructor(bind: Bind, host: LanguageHost, context: WorkerContext) {
+    this.bind = bind;
+    this.host = host;
+    this.#context = context;
+  }
+
+  /** Fetches the package and loads the first process. Throws LoadError where that is the function's own fault. */
+  async start(): Promise<void> {
+    this.#packageDirectory = await this.#context.packages.take(this.bind.packageDigest);
+    this.#ended.signal.throwIfAborted();
+    await this.#load();
+  }
+
+  /** Hot. */
+  invoke(invoke: Invoke): void {
+    if (this.#queue.length === 0) {
+      const child = this.#childWithRoom();
+      if (child !== undefined) return this.#run(child, { invoke, sinceMs: 0, starts: 0 });
+    }
+    this.#queue.push({ invoke, sinceMs: performance.now(), starts: 0 });
+    this.#growIfNeeded();
+  }
+
+  /** Ends every process; what waits is answered NotStarted. Resolves when nothing of the target is left. */
+  async end(): Promise<void> {
+    this.#ended.abort();
+    clearTimeout(this.#growthTimer);
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const { invoke } of queue) this.#answer(invoke.slot, Outcome.NotStarted, NO_BYTES, 0, NO_BYTES, false);
+    const exits = this.#children.map((child) => new Promise<void>((resolve) => child.onExit(resolve)));
+    for (const child of this.#children) child.kill();
+    await Promise.all(exits);
+    if (this.#packageDirectory !== '') this.#context.packages.giveBack(this.bind.packageDigest);
+  }
+
+  async #load(): Promise<void> {
+    this.#loading++;
+    const { entry, cpuMillicores, memoryBytes, environment, loadTimeoutMs } = this.bind;
+    const { maxOutputBytes } = this.#context;
+    const packageDirectory = this.#packageDirectory;
+    const spec = { packageDirectory, entry, cpuMillicores, memoryBytes, maxOutputBytes, environment };
+    try {
+      const signal = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(loadTimeoutMs)]);
+      const child = await this.host.load(spec, signal);
+      if (this.#ended.signal.aborted) {
+        child.kill();
+        return;
+      }
+      this.#children.push(child);
+      child.onExit(() => this.#onChildExit(child));
+    } finally {
+      this.#loading--;
+    }
+    this.#feed();
+  }
+
+  #onChildExit(child: HostChild): void {
+    this.#children.splice(this.#children.indexOf(child), 1);
+    if (this.#ended.signal.aborted) return;
+    if (this.#children.length + this.#loading === 0) this.#loadMore(); // so that the next call finds a warm process
+  }
+
+  /** One more process; failing does not matter while others serve the queue. */
+  #loadMore(): void {
+    this.#load().catch((error: unknown) => {
+      if (this.#ended.signal.aborted || this.#children.length > 0) return;
+      const queue = this.#queue;
+      this.#queue = [];
+      for (const { invoke } of queue) this.#answerLoadError(invoke.slot, error);
+    });
+  }
+
+  #feed(): void {
+    while (this.#queue.length > 0) {
+      const child = this.#childWithRoom();
+      if (child === undefined) break;
+      this.#run(child, this.#queue.shift()!);
+    }
+    if (this.#queue.length > 0) this.#growIfNeeded();
+  }
+
+  #childWithRoom(): HostChild | undefined {
+    const depth = pipelineDepth(this.#recentMaxMs);
+    let best: HostChild | undefined;
+    for (const child of this.#children) {
+      if (!child.isAlive || child.inFlight >= depth) continue;
+      if (best === undefined || child.inFlight < best.inFlight) best = child;
+    }
+    return best;
+  }
+
+  #growIfNeeded(): void {
+    if (this.#children.length + this.#loading >= this.#context.concurrency) return;
+    if (this.#children.length + this.#loading === 0) return this.#loadMore();
+    this.#growthTimer ??= setTimeout(() => this.#grow(), GROWTH_WAIT_MS);
+  }
+
+  #grow(): void {
+    this.#growthTimer = undefined;
+    const before = performance.now() - GROWTH_WAIT_MS;
+    const late = this.#queue.filter(({ sinceMs }) => sinceMs <= before + 1).length;
+    const room = this.#context.concurrency - this.#children.length - this.#loading;
+    for (let count = this.#loading; count < Math.min(late, this.#loading + room); count++) this.#loadMore();
+    if (this.#queue.length > 0) this.#growIfNeeded();
+  }
+
+  #run(child: HostChild, queued: Queued): void {
+    const { slot, executionId, input, timeoutMs } = queued.invoke;
+    queued.starts++;
+    child.invoke(executionId, input, timeoutMs, (outcome) => {
+      if (outcome.kind === 'notStarted' && queued.starts < MAX_STARTS && !this.#ended.signal.aborted) {
+        this.#queue.unshift(queued);
+      } else {
+        const { output, log, isLogCut, durationMicros } = outcome;
+        if (outcome.kind !== 'notStarted') this.#recentMaxMs = decayingMax(this.#recentMaxMs, durationMicros / 1000);
+        this.#answer(slot, OUTCOMES[outcome.kind], output, durationMicros, log, isLogCut);
+      }
+      if (this.#queue.length > 0) this.#feed();
+    });
+  }
+
+  #answer(slot: number, outcome: Outcome, output: Uint8Array, durationMicros: number, log: Uint8Array, isLogCut: boolean): void {
+    this.#context.sendResult({ kind: Kind.Result, slot, outcome, durationMicros, output, log, isLogCut });
+  }
+
+  #answerLoadError(slot: number, error: unknown): void {
+    if (error instanceof LoadError) {
+      const { kind, output, log, isLogCut } = error.outcome;
+      this.#answer(slot, OUTCOMES[kind], output, 0, log, isLogCut);
+    } else {
+      this.#context.onWarning(`no process for ${this.bind.targetKey}: ${String(error)}`);
+      this.#answer(slot, Outcome.NotStarted, NO_BYTES, 0, NO_BYTES, false);
+    }
+  }
+}
+
+/**
+ * A seat of this agent.
+ *
+ *   free --Bind--> loading --Bound--> bound --Unbind--> ending --Unbound--> free
+ *                     └──BindFailed──► free
+ */
+export class Worker {
+  readonly index: number;
+  readonly #context: WorkerContext;
+  #assignment: Assignment | undefined;
+  /** Ends of earlier targets: the next Bind waits for them. */
+  #ending: Promise<void> = Promise.resolve();
+  #isBound = false;
+
+  constructor(index: number, context: WorkerContext) {
+    this.index = index;
+    this.#context = context;
+  }
+
+  /** The loaded target, for Hello. */
+  get targetKey(): string | undefined {
+    return this.#isBound ? this.#assignment?.bind.targetKey : undefined;
+  }
+
+  bind(bind: Bind): void {
+    this.#endAssignment();
+    const host = this.#context.hosts.get(bind.pool);
+    if (host === undefined) return this.#fail(bind, BindFault.Agent, undefined, `no runtime ${bind.pool} here`);
+    const assignment = new Assignment(bind, host, this.#context);
+    this.#assignment = assignment;
+    const begin = this.#ending.then(() => assignment.start());
+    begin.then(
+      () => {
+        if (this.#assignment !== assignment) return;
+        this.#isBound = true;
+        this.#context.send({ kind: Kind.Bound, worker: this.index, targetKey: bind.targetKey });
+      },
+      (error: unknown) => {
+        if (this.#assignment !== assignment) return;
+        this.#endAssignment();
+        if (error instanceof LoadError) this.#fail(bind, BindFault.Function, error.outcome, '');
+        else this.#fail(bind, BindFault.Agent, undefined, (error as Error).message);
+      },
+    );
+  }
+
+  /** Frees the worker and says so. */
+  unbind(): void {
+    this.#endAssignment();
+    const ending = this.#ending;
+    void ending.then(() => {
+      if (this.#assignment === undefined) this.#context.send({ kind: Kind.Unbound, worker: this.index });
+    });
+  }
+
+  /** Hot. */
+  invoke(invoke: Invoke): void {
+    if (this.#isBound) return this.#assignment!.invoke(invoke);
+    const { slot } = invoke;
+    const outcome = Outcome.NotStarted;
+    this.#context.sendResult({ kind: Kind.Result, slot, outcome, durationMicros: 0, output: NO_BYTES, log: NO_BYTES, isLogCut: false });
+  }
+
+  /** Ends what runs here; resolves when nothing is left. */
+  async close(): Promise<void> {
+    this.#endAssignment();
+    await this.#ending;
+  }
+
+  #endAssignment(): void {
+    const assignment = this.#assignment;
+    if (assignment === undefined) return;
+    this.#assignment = undefined;
+    this.#isBound = false;
+    this.#ending = Promise.all([this.#ending, assignment.end()]).then(() => undefined);
+  }
+
+  #fail(bind: Bind, fault: BindFault, outcome: ChildOutcome | undefined, reason: string): void {
+    this.#context.send({
+      kind: Kind.BindFailed,
+      worker: this.index,
+      targetKey: bind.targetKey,
+      fault,
+      outcome: outcome === undefined ? Outcome.NotStarted : OUTCOMES[outcome.kind],
+      output: outcome?.output ?? NO_BYTES,
+      log: outcome?.log ?? NO_BYTES,
+      reason,
+    });
+  }
+}

@@ -1,0 +1,71 @@
+import { decayingMax, pipelineDepth } from '../../protocol/limits.ts';
+import type { Seat, SeatOwner } from '../link/seat.ts';
+import type { Call } from './call.ts';
+import type { Target } from './target.ts';
+import { WaitingLine } from './waiting-line.ts';
+
+/** A target, the workers that serve it, and the calls that wait for one of them. */
+export class Binding implements SeatOwner {
+  readonly target: Target;
+  readonly seats: Seat[] = [];
+  readonly line = new WaitingLine<Call>();
+  readonly #concurrency: number;
+  /** Placements under way. */
+  placing = 0;
+  /** Since the last success: placements that failed by an agent's fault. */
+  agentFaults = 0;
+  /** When the calls that wait began to wait for a first worker. */
+  placingSinceMs = 0;
+  inFlight = 0;
+  lastUsedMs = 0;
+  /** No longer in the table: its workers are given back when its last call has ended. */
+  isRetired = false;
+  #recentMaxMs: number | undefined = undefined;
+  #meanMs = 0;
+
+  constructor(target: Target, concurrency: number) {
+    this.target = target;
+    this.#concurrency = concurrency;
+  }
+
+  /** True if nothing runs, waits or is being placed. */
+  get isIdle(): boolean {
+    return this.inFlight === 0 && this.placing === 0 && this.line.length === 0;
+  }
+
+  /** Decaying average of recent durations; 0 before the first. */
+  get meanMs(): number {
+    return this.#meanMs;
+  }
+
+  /** Hot. The bound worker with the fewest invocations that has room for one more. */
+  seatWithRoom(): Seat | undefined {
+    const room = this.#concurrency * pipelineDepth(this.#recentMaxMs);
+    let best: Seat | undefined;
+    for (const seat of this.seats) {
+      if (seat.inFlight >= room || seat.isYielding || !seat.link.isReady) continue;
+      if (best === undefined || seat.inFlight < best.inFlight) best = seat;
+    }
+    return best;
+  }
+
+  /** Hot. */
+  recordDuration(durationMs: number): void {
+    this.#recentMaxMs = decayingMax(this.#recentMaxMs, durationMs);
+    this.#meanMs = this.#meanMs === 0 ? durationMs : this.#meanMs * 0.9 + durationMs * 0.1;
+  }
+
+  removeSeat(seat: Seat): void {
+    const index = this.seats.indexOf(seat);
+    if (index >= 0) this.seats.splice(index, 1);
+  }
+
+  onSeatLost(seat: Seat): void {
+    this.removeSeat(seat);
+  }
+
+  dump(): object {
+    const seats = this.seats.map((seat) => [seat.workerName, seat.inFlight]);
+    return { target: this.target.key, seats, inFlight: this.inFlight, waiting: this.line.length, placing: this.placing };
+  }
+}

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { PROTOCOL_VERSION, RETURN_GRACE_MS, SILENCE_MS } from '../../protocol/limits.ts';
+import type { Hello } from '../../protocol/message.ts';
+import { Link, LinkState, type LinkListener, type LinkSocket } from './link.ts';
+
+const MAX_WORKERS = 1024;
+
+export interface LinkSetOptions {
+  readonly maxOutputBytes: number;
+  /** Processes that run one worker's target at a time. */
+  readonly concurrency: number;
+  /** How long an agent that lost its socket may take to come back. */
+  readonly returnGraceMs?: number;
+}
+
+/** Every agent that is connected, or that may come back. */
+export class LinkSet {
+  readonly #links = new Map<string, Link>();
+  readonly #graceTimers = new Map<string, NodeJS.Timeout>();
+  readonly #options: LinkSetOptions;
+  readonly #watchers = new Set<() => void>();
+  #listener: LinkListener | undefined;
+
+  constructor(options: LinkSetOptions) {
+    this.#options = options;
+  }
+
+  /** Who is told of seats and unknown calls; set once, before the first agent. */
+  listen(listener: LinkListener): void {
+    this.#listener = listener;
+  }
+
+  /** Calls back when an agent came, returned or went; returns a function that ends it. */
+  watch(onChange: () => void): () => void {
+    this.#watchers.add(onChange);
+    return () => this.#watchers.delete(onChange);
+  }
+
+  [Symbol.iterator](): IterableIterator<Link> {
+    return this.#links.values();
+  }
+
+  /** The links that may serve a pool now. */
+  *serving(poolName: string): IterableIterator<Link> {
+    for (const link of this.#links.values()) if (link.isReady && link.pools.has(poolName)) yield link;
+  }
+
+  /** An agent said Hello. A process of the same name that is not this one is dead: its calls are lost. */
+  welcome(socket: LinkSocket, hello: Hello): Link {
+    for (const other of this.#links.values()) {
+      if (other.agentName === hello.agentName && other.instanceId !== hello.instanceId) this.#remove(other, 'replaced');
+    }
+    clearTimeout(this.#graceTimers.get(hello.instanceId));
+    this.#graceTimers.delete(hello.instanceId);
+    const known = this.#links.get(hello.instanceId);
+    const link = known ?? new Link(hello, this.#listener!);
+    this.#links.set(hello.instanceId, link);
+    link.attach(socket, hello, {
+      sessionId: randomUUID(),
+      silenceMs: SILENCE_MS,
+      maxOutputBytes: this.#options.maxOutputBytes,
+      concurrency: this.#options.concurrency,
+    });
+    this.#tellWatchers();
+    return link;
+  }
+
+  /** A socket was lost: the agent has some time to come back. */
+  socketLost(link: Link, socket: LinkSocket): void {
+    link.detach(socket);
+    if (link.state !== LinkState.Away) return;
+    const timer = setTimeout(() => this.#remove(link, 'did not come back'), this.#options.returnGraceMs ?? RETURN_GRACE_MS);
+    this.#graceTimers.set(link.instanceId, timer.unref());
+    this.#tellWatchers();
+  }
+
+  /** The agent's process is known to be gone (its orchestrator saw it end). */
+  agentGone(agentName: string): void {
+    for (const link of this.#links.values()) if (link.agentName === agentName) this.#remove(link, 'agent process ended');
+  }
+
+  close(): void {
+    for (const timer of this.#graceTimers.values()) clearTimeout(timer);
+    this.#graceTimers.clear();
+    for (const link of [...this.#links.values()]) this.#remove(link, 'gateway is closing');
+  }
+
+  dump(): object {
+    return [...this.#links.values()].map((link) => link.dump());
+  }
+
+  #remove(link: Link, reason: string): void {
+    clearTimeout(this.#graceTimers.get(link.instanceId));
+    this.#graceTimers.delete(link.instanceId);
+    this.#links.delete(link.instanceId);
+    link.close(reason);
+    this.#tellWatchers();
+  }
+
+  #tellWatchers(): void {
+    for (const onChange of this.#watchers) onChange();
+  }
+}
+
+/** Why a Hello is refused, or undefined. */
+export function refuseHello(hello: Hello): string | undefined {
+  if (hello.protocolVersion < PROTOCOL_VERSION) return `protocol version ${hello.protocolVersion} is too old`;
+  if (hello.workerCount > MAX_WORKERS) return `more than ${MAX_WORKERS} workers`;
+  if (hello.agentName === '' || hello.instanceId === '') return 'no name';
+  return undefined;
+}

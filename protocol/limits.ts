@@ -1,0 +1,46 @@
+/** Sizes and times that both sides of the link keep to. */
+
+/** The protocol's version; `version.ts` of a later one says what an older peer is spared. */
+export const PROTOCOL_VERSION = 1;
+
+/** Largest WebSocket message that either side accepts. */
+export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+
+/** A sender ends a batch beyond this size, so that one message never nears MAX_FRAME_BYTES. */
+export const BATCH_BYTES = 1024 * 1024;
+
+/** What is kept of the text that one execution prints (rest-api: at least the first 64 KiB). */
+export const MAX_LOG_BYTES = 65_536;
+
+/** Silence after which a peer counts as lost; WebSocket pings go out in a third of it. */
+export const SILENCE_MS = 24_000;
+
+/** Reconnect back-off of an agent: doubles from the first to the last, each with up to 50 % jitter. */
+export const FIRST_RECONNECT_MS = 100;
+export const LAST_RECONNECT_MS = 5_000;
+
+/** How long the gateway waits for a lost agent to come back with its invocations before it settles them. */
+export const RETURN_GRACE_MS = 15_000;
+
+const DEPTH_BY_DURATION: readonly (readonly [maxMs: number, depth: number])[] = [
+  [0.25, 16],
+  [0.5, 8],
+  [1, 4],
+  [2, 2],
+];
+
+/**
+ * How many invocations one process may hold at a time: more than one only when all recent ones were short, so that a
+ * slow call never traps a fast one behind it. `recentMaxMs`: the longest recent duration (decaying), undefined if none.
+ */
+export function pipelineDepth(recentMaxMs: number | undefined): number {
+  if (recentMaxMs === undefined) return 1;
+  for (const [maxMs, depth] of DEPTH_BY_DURATION) if (recentMaxMs <= maxMs) return depth;
+  return 1;
+}
+
+/** The longest recent duration: a new one raises it at once, short ones let it fall by 3 % each. */
+export function decayingMax(recentMaxMs: number | undefined, durationMs: number): number {
+  if (recentMaxMs === undefined) return durationMs;
+  return Math.max(durationMs, recentMaxMs * 0.97);
+}
