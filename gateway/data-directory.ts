@@ -1,0 +1,33 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseLock } from './store/sqlite/database-lock.ts';
+
+/** The folder that holds everything this gateway keeps, claimed for one process. */
+export class DataDirectory {
+  readonly path: string;
+  readonly #lock: DatabaseLock;
+
+  /** Makes the folder if need be. Throws an Error with one readable line: not writable, or used by another process. */
+  constructor(path: string) {
+    this.path = path;
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    } catch (cause) {
+      throw new Error(`the data directory ${path} is not writable (${(cause as NodeJS.ErrnoException).code})`, { cause });
+    }
+    this.#lock = new DatabaseLock(join(path, 'gateway.lock'), `the data directory ${path} is used by another gateway`);
+  }
+
+  get database(): string {
+    return join(this.path, 'qinling.sqlite');
+  }
+
+  get uploads(): string {
+    return join(this.path, 'uploads');
+  }
+
+  close(): void {
+    this.#lock.release();
+  }
+}

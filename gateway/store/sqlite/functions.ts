@@ -1,0 +1,168 @@
+import type { CodeDocument, FunctionRecord, FunctionStore, Page } from '../store.ts';
+import type { Database, Statement, Value } from './database.ts';
+import { filterSql, textColumn, type FilterColumns } from './filter.ts';
+import type { GroupCommit, GroupPart } from './group-commit.ts';
+
+interface FunctionRow {
+  id: string;
+  project_id: string;
+  name: string | null;
+  description: string | null;
+  runtime_id: string | null;
+  code: string;
+  package_digest: string | null;
+  entry: string | null;
+  cpu_millicores: number;
+  memory_bytes: number;
+  timeout_seconds: number;
+  count: number;
+  latest_version: number;
+  created_at: number;
+  updated_at: number | null;
+}
+
+const NAMES = [
+  'id',
+  'project_id',
+  'name',
+  'description',
+  'runtime_id',
+  'code',
+  'package_digest',
+  'entry',
+  'cpu_millicores',
+  'memory_bytes',
+  'timeout_seconds',
+  'count',
+  'latest_version',
+  'created_at',
+  'updated_at',
+] as const;
+const COLUMNS = NAMES.join(', ');
+const FILTERS: FilterColumns = { projectId: textColumn('project_id') };
+
+export class SqliteFunctions implements FunctionStore, GroupPart {
+  readonly #database: Database;
+  readonly #commit: GroupCommit;
+  readonly #put: Statement<Value[]>;
+  readonly #get: Statement<[string], FunctionRow>;
+  readonly #delete: Statement<[string]>;
+  readonly #addCount: Statement<[number, number, string]>;
+  readonly #hasRuntime: Statement<[string], { one: number }>;
+  readonly #hasDigest: Statement<[string], { one: number }>;
+  /** Executions inserted by the group that is being committed, by function: one update each instead of one a row. */
+  readonly #counts = new Map<string, number>();
+
+  constructor(database: Database, commit: GroupCommit) {
+    this.#database = database;
+    this.#commit = commit;
+    commit.addPart(this);
+    this.#put = database.prepare(
+      `INSERT OR REPLACE INTO functions (${COLUMNS}) VALUES (${NAMES.map(() => '?').join(', ')})`,
+    );
+    this.#get = database.prepare(`SELECT ${COLUMNS} FROM functions WHERE id = ?`);
+    this.#delete = database.prepare('DELETE FROM functions WHERE id = ?');
+    this.#addCount = database.prepare('UPDATE functions SET count = count + ?, updated_at = ? WHERE id = ?');
+    this.#hasRuntime = database.prepare('SELECT 1 AS one FROM functions WHERE runtime_id = ? LIMIT 1');
+    this.#hasDigest = database.prepare('SELECT 1 AS one FROM functions WHERE package_digest = ? LIMIT 1');
+  }
+
+  insert(record: FunctionRecord): Promise<void> {
+    return this.#commit.write(() => this.#write(record));
+  }
+
+  get(id: string): Promise<FunctionRecord | undefined> {
+    return this.#commit.read(() => toRecord(this.#get.get(id)));
+  }
+
+  list({ filters, after, limit }: Page): Promise<FunctionRecord[]> {
+    const { sql, values } = filterSql(filters, FILTERS);
+    return this.#commit.read(() => {
+      const last = after === undefined ? undefined : this.#get.get(after);
+      const isAfter = last === undefined ? '1' : '(created_at, id) > (?, ?)';
+      if (last !== undefined) values.push(last.created_at, last.id);
+      const statement = `SELECT ${COLUMNS} FROM functions WHERE ${sql} AND ${isAfter} ORDER BY created_at, id LIMIT ?`;
+      const rows = this.#database.prepare(statement).all(...values, limit) as FunctionRow[];
+      return rows.map((row) => toRecord(row)!);
+    });
+  }
+
+  update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined> {
+    return this.#commit.write(() => {
+      const record = toRecord(this.#get.get(id));
+      if (record === undefined) return undefined;
+      const changed = { ...record, updatedAt: Date.now(), ...change };
+      this.#write(changed);
+      return changed;
+    });
+  }
+
+  delete(id: string): Promise<boolean> {
+    return this.#commit.write(() => this.#delete.run(id).changes > 0);
+  }
+
+  hasRuntime(runtimeId: string): Promise<boolean> {
+    return this.#commit.read(() => this.#hasRuntime.get(runtimeId) !== undefined);
+  }
+
+  hasPackageDigest(digest: string): Promise<boolean> {
+    return this.#commit.read(() => this.#hasDigest.get(digest) !== undefined);
+  }
+
+  /** Hot. Raises a function's count by one in the group that is being committed. */
+  countExecution(functionId: string): void {
+    this.#counts.set(functionId, (this.#counts.get(functionId) ?? 0) + 1);
+  }
+
+  apply(): void {
+    if (this.#counts.size === 0) return;
+    const nowMs = Date.now();
+    for (const [functionId, count] of this.#counts) this.#addCount.run(count, nowMs, functionId);
+    this.#counts.clear();
+  }
+
+  discard(): void {
+    this.#counts.clear();
+  }
+
+  #write(record: FunctionRecord): void {
+    this.#put.run(
+      record.id,
+      record.projectId,
+      record.name,
+      record.description,
+      record.runtimeId,
+      JSON.stringify(record.code),
+      record.packageDigest,
+      record.entry,
+      record.cpuMillicores,
+      record.memoryBytes,
+      record.timeoutSeconds,
+      record.count,
+      record.latestVersion,
+      record.createdAt,
+      record.updatedAt,
+    );
+  }
+}
+
+function toRecord(row: FunctionRow | undefined): FunctionRecord | undefined {
+  if (row === undefined) return undefined;
+  return {
+    id: row.id,
+    projectId: row.project_id,
+    name: row.name,
+    description: row.description,
+    runtimeId: row.runtime_id,
+    code: JSON.parse(row.code) as CodeDocument,
+    packageDigest: row.package_digest,
+    entry: row.entry,
+    cpuMillicores: row.cpu_millicores,
+    memoryBytes: row.memory_bytes,
+    timeoutSeconds: row.timeout_seconds,
+    count: row.count,
+    latestVersion: row.latest_version,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

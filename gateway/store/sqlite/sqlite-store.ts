@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { Store } from '../store.ts';
+import { openDatabase, type Database, type DatabaseOptions } from './database.ts';
+import { SqliteExecutions } from './executions.ts';
+import { SqliteFunctions } from './functions.ts';
+import { GroupCommit } from './group-commit.ts';
+import { migrate } from './migrate.ts';
+import { SqliteRuntimes } from './runtimes.ts';
+
+export interface SqliteStoreOptions extends DatabaseOptions {
+  /** The checkpoint thread failed; the store works on, its log file grows. */
+  readonly onFault?: (cause: unknown) => void;
+}
+
+/** Opens (and brings up to date) a database file. Rejects where it cannot be used. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { path, synchronous } = options;
+  const database = openDatabase({ path, synchronous });
+  try {
+    migrate(database);
+  } catch (cause) {
+    database.close();
+    throw cause;
+  }
+  const worker = new Worker(new URL('./checkpoint-worker.js', import.meta.url), { workerData: { path, synchronous } });
+  worker.unref();
+  worker.on('error', (cause) => options.onFault?.(cause));
+  return new SqliteStore(database, worker);
+}
+
+class SqliteStore implements Store {
+  readonly runtimes: SqliteRuntimes;
+  readonly functions: SqliteFunctions;
+  readonly executions: SqliteExecutions;
+  readonly #database: Database;
+  readonly #commit: GroupCommit;
+  readonly #checkpoints: Worker;
+  #closing: Promise<void> | undefined;
+
+  constructor(database: Database, checkpoints: Worker) {
+    this.#database = database;
+    this.#checkpoints = checkpoints;
+    this.#commit = new GroupCommit(database);
+    this.runtimes = new SqliteRuntimes(database, this.#commit);
+    this.functions = new SqliteFunctions(database, this.#commit);
+    this.executions = new SqliteExecutions(database, this.#commit, this.functions);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#commit.flush();
+    const exited = once(this.#checkpoints, 'exit');
+    this.#checkpoints.ref();
+    this.#checkpoints.postMessage('close');
+    await exited.catch(() => undefined);
+    this.#database.close(); // the last connection: folds the log into the database
+  }
+}
