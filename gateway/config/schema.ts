@@ -1,0 +1,224 @@
+import type { Option } from './option.ts';
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+const PORT = { type: 'integer', min: 0, max: 65_535 } as const;
+const DAY_SECONDS = 86_400;
+
+/**
+ * Every option: group, name, type, default, range, help. Groups and names are those of the Python Qinling where it had
+ * the option. The sample file, the checks and the type of the configuration are made from this.
+ */
+export const schema = {
+  DEFAULT: {
+    data_dir: {
+      type: 'text',
+      default: '',
+      help: 'Folder of the database and the packages. Empty: $XDG_DATA_HOME/qinling or ~/.local/share/qinling.',
+    },
+    log_level: {
+      type: 'choice',
+      default: 'info',
+      choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
+      help: 'Least severity that is logged (to standard error).',
+    },
+    shutdown_timeout: {
+      type: 'integer',
+      default: 30,
+      min: 0,
+      max: 3_600,
+      help: 'Seconds that running invocations may take when the service is told to end.',
+    },
+  },
+  api: {
+    host: {
+      type: 'text',
+      default: '127.0.0.1',
+      help: 'Address of the REST API. There is no authentication yet: anything but loopback opens it to everybody there.',
+    },
+    port: { ...PORT, default: 7_070, help: 'Port of the REST API; 0 lets the system choose.' },
+    max_body_bytes: {
+      type: 'integer',
+      default: 8 * MIB,
+      min: 1_024,
+      max: 32 * MIB,
+      help: 'Largest JSON body, and so the largest input of an execution, in bytes.',
+    },
+  },
+  internal: {
+    host: { type: 'text', default: '127.0.0.1', help: 'Address that agents connect to and fetch packages from.' },
+    port: { ...PORT, default: 7_071, help: 'Port that agents connect to; 0 lets the system choose.' },
+    token: { type: 'text', default: '', help: 'Secret that proves an agent. Empty: a new random one at every start.' },
+  },
+  pecan: {
+    auth_enable: {
+      type: 'boolean',
+      default: false,
+      help: 'Authentication of callers. Not available yet: true is refused.',
+    },
+  },
+  engine: {
+    orchestrator: {
+      type: 'choice',
+      default: 'local',
+      choices: ['local'],
+      help: 'What makes workers. local: an agent process on this machine.',
+    },
+    function_concurrency: {
+      type: 'integer',
+      default: 3,
+      min: 1,
+      max: 64,
+      help: 'Executions that one worker of a function runs at a time, each in its own process.',
+    },
+    function_service_expiration: {
+      type: 'integer',
+      default: 3_600,
+      min: 1,
+      max: 365 * DAY_SECONDS,
+      help: 'Seconds without an execution after which a worker of a function is given back.',
+    },
+    max_waiting_calls: {
+      type: 'integer',
+      default: 10_000,
+      min: 0,
+      max: 1_000_000,
+      help: 'Synchronous executions that may wait for a worker; one more is answered 503 with Retry-After.',
+    },
+    max_waiting_time: {
+      type: 'integer',
+      default: 60,
+      min: 1,
+      max: 3_600,
+      help: 'Seconds that a synchronous execution may wait for a worker before it is answered 503.',
+    },
+    runtime_timeout: {
+      type: 'integer',
+      default: 600,
+      min: 1,
+      max: 86_400,
+      help: 'Seconds after which a runtime that does not become available is in error.',
+    },
+    max_result_bytes: {
+      type: 'integer',
+      default: 6 * MIB,
+      min: 1_024,
+      max: 32 * MIB,
+      help: 'Largest result of an execution in bytes of JSON; a larger one makes it fail with a text that says so.',
+    },
+  },
+  local: {
+    workers: { type: 'integer', default: 16, min: 1, max: 1_024, help: 'Workers of the agent on this machine.' },
+    prewarmed: {
+      type: 'integer',
+      default: 2,
+      min: 0,
+      max: 64,
+      help: 'Idle processes of each runtime that wait for a function.',
+    },
+    runtimes_dir: { type: 'text', default: '', help: 'Folder of language hosts. Empty: the runtimes/ of this program.' },
+    search_path: {
+      type: 'list',
+      default: [],
+      help: 'Folders to look for interpreters in before those of PATH, separated by commas.',
+    },
+    work_dir: {
+      type: 'text',
+      default: '',
+      help: "Folder for the agent's sockets, unpacked packages and scratch directories. Empty: one below the system's temporary folder.",
+    },
+    isolation: {
+      type: 'choice',
+      default: 'auto',
+      choices: ['auto', 'none'],
+      help: 'auto: an own user and control group for every process of user code where this machine lets us. none: neither.',
+    },
+  },
+  storage: {
+    provider: { type: 'choice', default: 'local', choices: ['local'], help: 'Where packages are kept.' },
+    file_system_dir: { type: 'text', default: '', help: 'Folder of the packages. Empty: packages/ in the data folder.' },
+    max_package_bytes: {
+      type: 'integer',
+      default: 51 * MIB,
+      min: 1_024,
+      max: GIB,
+      help: 'Largest upload of a package in bytes.',
+    },
+    max_unpacked_bytes: {
+      type: 'integer',
+      default: 512 * MIB,
+      min: 1_024,
+      max: 16 * GIB,
+      help: 'Most bytes that a package may unpack to.',
+    },
+    max_package_entries: {
+      type: 'integer',
+      default: 20_000,
+      min: 1,
+      max: 1_000_000,
+      help: 'Most files and folders in a package.',
+    },
+  },
+  resource_limits: {
+    default_cpu: { type: 'integer', default: 100, min: 1, max: 1_024_000, help: 'CPU of a function that says nothing, millicpu.' },
+    min_cpu: { type: 'integer', default: 100, min: 1, max: 1_024_000, help: 'Least CPU of a function, millicpu.' },
+    max_cpu: { type: 'integer', default: 4_000, min: 1, max: 1_024_000, help: 'Most CPU of a function, millicpu.' },
+    default_memory: { type: 'integer', default: 32 * MIB, min: MIB, max: 1_024 * GIB, help: 'Memory of a function that says nothing, bytes.' },
+    min_memory: { type: 'integer', default: 32 * MIB, min: MIB, max: 1_024 * GIB, help: 'Least memory of a function, bytes.' },
+    max_memory: { type: 'integer', default: 4 * GIB, min: MIB, max: 1_024 * GIB, help: 'Most memory of a function, bytes.' },
+    default_timeout: { type: 'integer', default: 5, min: 1, max: DAY_SECONDS, help: 'Time limit of a function that says nothing, seconds.' },
+    min_timeout: { type: 'integer', default: 1, min: 1, max: DAY_SECONDS, help: 'Least time limit of a function, seconds.' },
+    max_timeout: { type: 'integer', default: 900, min: 1, max: DAY_SECONDS, help: 'Most time limit of a function, seconds.' },
+  },
+  database: {
+    synchronous: {
+      type: 'choice',
+      default: 'normal',
+      choices: ['normal', 'full'],
+      help: 'normal: records survive a killed process. full: also a power loss, at the price of a disk flush per group of records.',
+    },
+  },
+  executions: {
+    retention_max_age: {
+      type: 'integer',
+      default: 30 * DAY_SECONDS,
+      min: 60,
+      max: 36_500 * DAY_SECONDS,
+      help: 'Seconds after which the record of a finished execution is removed.',
+    },
+    retention_max_count: {
+      type: 'integer',
+      default: 1_000_000,
+      min: 0,
+      max: 1_000_000_000,
+      help: 'Records of executions that are kept at most; the oldest finished ones go first.',
+    },
+  },
+  cors: {
+    allowed_origin: {
+      type: 'list',
+      default: [],
+      help: 'Origins of web pages that may use the API, separated by commas; * allows every one.',
+    },
+  },
+  oslo_middleware: {
+    enable_proxy_headers_parsing: {
+      type: 'boolean',
+      default: false,
+      help: 'Believe X-Forwarded-Proto, -Host and -Prefix: only behind a proxy that sets them.',
+    },
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Option>>>>;
+
+/** Options of the Python Qinling that have no meaning here: taken with a warning, so that its files go on working. `*`: the whole group. */
+export const withoutEffect: Readonly<Record<string, readonly string[] | '*'>> = {
+  DEFAULT: ['debug', 'use_stderr', 'log_file', 'log_dir', 'transport_url', 'rpc_response_timeout', 'qinling_endpoint'],
+  api: ['api_workers', 'enable_ssl_api', 'enable_job_handler'],
+  engine: ['host', 'topic', 'version', 'sidecar_image', 'function_service_expiration_check_interval'],
+  kubernetes: '*',
+  etcd: '*',
+  keystone_authtoken: '*',
+  oslo_policy: '*',
+  oslo_concurrency: '*',
+  oslo_messaging_rabbit: '*',
+};

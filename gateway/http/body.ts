@@ -1,0 +1,73 @@
+import { QinlingError, invalidInput } from '../errors.ts';
+import type { NativeResponse } from './server.ts';
+
+/** What the head of a request says of its body. */
+export interface BodyHead {
+  readonly contentType: string;
+  /** The declared length in bytes; undefined for a chunked or absent body. */
+  readonly contentLength: number | undefined;
+}
+
+export function tooLarge(limitBytes: number): QinlingError {
+  return new QinlingError('TOO_LARGE', `The request body is larger than the limit of ${limitBytes} bytes.`);
+}
+
+/**
+ * Reads a whole body up to a limit. Must be called in the turn in which the request came. `onEnd` is called once, with
+ * bytes that are only valid until it returns; never after an abort.
+ */
+export function readBody(
+  res: NativeResponse,
+  head: BodyHead,
+  limitBytes: number,
+  onEnd: (error: QinlingError | undefined, body: Buffer) => void,
+): void {
+  if (head.contentLength !== undefined && head.contentLength > limitBytes) return onEnd(tooLarge(limitBytes), NO_BODY);
+  let parts: Buffer[] | undefined;
+  let bytes = 0;
+  let isOver = false;
+  res.onData((chunk, isLast) => {
+    if (isOver) return;
+    bytes += chunk.byteLength;
+    if (bytes > limitBytes) {
+      isOver = true;
+      return onEnd(tooLarge(limitBytes), NO_BODY);
+    }
+    const view = Buffer.from(chunk); // no copy: valid in this call only
+    if (isLast) {
+      isOver = true;
+      return onEnd(undefined, parts === undefined ? view : Buffer.concat([...parts, view]));
+    }
+    (parts ??= []).push(Buffer.from(new Uint8Array(chunk)));
+  });
+}
+
+const NO_BODY = Buffer.alloc(0);
+
+/** A JSON object from a body; the texts are those that clients of the original know. `argument` names the resource. */
+export function parseJsonObject(body: Buffer, contentType: string, argument: string): Record<string, unknown> {
+  const mimeType = mimeTypeOf(contentType);
+  if (mimeType === 'application/x-www-form-urlencoded' || mimeType === 'multipart/form-data') {
+    const [name = ''] = new URLSearchParams(body.subarray(0, 200).toString()).keys();
+    throw invalidInput(`Unknown argument: "${name.slice(0, 100)}"`);
+  }
+  if (mimeType !== '' && mimeType !== 'application/json') {
+    throw new QinlingError('UNSUPPORTED_MEDIA_TYPE', `Unknown mimetype: ${mimeType.slice(0, 100)}`);
+  }
+  if (body.length === 0) throw invalidInput(`Missing argument: "${argument}"`);
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString());
+  } catch {
+    throw invalidInput('Request is not in valid JSON format');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidInput('Request body must be a JSON object');
+  }
+  return value as Record<string, unknown>;
+}
+
+export function mimeTypeOf(contentType: string): string {
+  const end = contentType.indexOf(';');
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+}

@@ -1,0 +1,153 @@
+import uWS from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+import { ANYBODY } from '../auth/caller.ts';
+import { QinlingError } from '../errors.ts';
+import type { Cors } from './cors.ts';
+import { Exchange, type ExchangeOptions, type RequestHead } from './exchange.ts';
+import { RouteTable, type Route } from './routes.ts';
+
+/** uWebSockets.js' response; other files know it by this name only. */
+export type NativeResponse = HttpResponse;
+export type NativeApp = TemplatedApp;
+
+export interface HttpServerOptions extends ExchangeOptions {
+  readonly routes: readonly Route[];
+  readonly cors: Cors;
+  /** Adds what is not a request of a route (WebSockets). */
+  readonly extend?: (app: NativeApp) => void;
+}
+
+/**
+ * Listens for HTTP and hands each request to its route; the door to uWebSockets.js for requests.
+ *
+ *   Closed --listen--> Listening --drain--> Draining (new requests get 503) --close--> Closed
+ */
+export class HttpServer {
+  readonly #app: TemplatedApp;
+  readonly #routes: RouteTable;
+  readonly #options: HttpServerOptions;
+  readonly #open = new Set<Exchange>();
+  #listenSocket: us_listen_socket | undefined;
+  #port = 0;
+  #isDraining = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    this.#routes = new RouteTable(options.routes);
+    this.#app = uWS.App();
+    options.extend?.(this.#app);
+    this.#app.any('/*', (res, req) => this.#onRequest(res, req));
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get openExchanges(): number {
+    return this.#open.size;
+  }
+
+  /** Begins to listen; port 0 lets the system choose. Rejects with one readable line where the port is taken. */
+  async listen(host: string, port: number): Promise<void> {
+    const socket = await new Promise<us_listen_socket | false>((resolve) => {
+      listenExclusively(this.#app, host, port, resolve);
+    });
+    if (socket === false) throw new Error(`cannot listen on ${host}:${port}: the port is taken or the address is not ours`);
+    this.#listenSocket = socket;
+    this.#port = uWS.us_socket_local_port(socket);
+  }
+
+  /** Takes no new work; resolves when the open exchanges have ended, or after the time. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#isDraining = true;
+    this.#stopListening();
+    if (this.#open.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      setTimeout(resolve, timeoutMs).unref();
+    });
+  }
+
+  /** Ends every connection. May be called twice. */
+  close(): void {
+    this.#stopListening();
+    this.#app.close();
+  }
+
+  #stopListening(): void {
+    if (this.#listenSocket !== undefined) uWS.us_listen_socket_close(this.#listenSocket);
+    this.#listenSocket = undefined;
+  }
+
+  /** Hot. */
+  #onRequest(res: HttpResponse, req: HttpRequest): void {
+    const head = copyHead(req);
+    const exchange = new Exchange(res, head, ANYBODY, this.#options, () => this.#onExchangeEnd(exchange));
+    this.#open.add(exchange);
+    try {
+      if (!this.#admit(exchange, head)) return;
+      const { route, parameters } = this.#routes.match(head.method, head.path);
+      exchange.parameters = parameters;
+      const handled = route.handle(exchange);
+      if (handled !== undefined) handled.catch((cause: unknown) => exchange.sendError(cause));
+    } catch (cause) {
+      if (cause instanceof QinlingError && cause.code === 'METHOD_NOT_ALLOWED') {
+        exchange.setHeader('Allow', this.#routes.allowed(head.path).join(', '));
+      }
+      exchange.sendError(cause);
+    }
+  }
+
+  /** True if the request goes on to its route; what is answered here is answered. */
+  #admit(exchange: Exchange, { method, path, headers }: RequestHead): boolean {
+    const { cors } = this.#options;
+    const origin = headers.get('origin') ?? '';
+    if (this.#isDraining) {
+      exchange.setHeader('Connection', 'close');
+      throw new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
+    }
+    const refusal = cors.refuse(method, path, origin, headers.get('host') ?? '');
+    if (refusal !== undefined) throw new QinlingError('NOT_ALLOWED', refusal);
+    const isAllowed = origin !== '' && cors.isAllowed(origin);
+    if (method === 'OPTIONS') {
+      if (isAllowed) for (const [name, value] of cors.preflightHeaders(origin)) exchange.setHeader(name, value);
+      exchange.setHeader('Allow', this.#routes.allowed(path).join(', '));
+      exchange.send(200);
+      return false;
+    }
+    if (isAllowed) for (const [name, value] of cors.headers(origin)) exchange.setHeader(name, value);
+    return true;
+  }
+
+  #onExchangeEnd(exchange: Exchange): void {
+    this.#open.delete(exchange);
+    if (this.#open.size === 0) this.#onIdle?.();
+  }
+}
+
+/** Without the exclusive option two processes could share a port; the package's types do not know it. */
+function listenExclusively(app: TemplatedApp, host: string, port: number, onDone: (socket: us_listen_socket | false) => void): void {
+  const { LIBUS_LISTEN_EXCLUSIVE_PORT: exclusive } = uWS as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
+  const listen = app.listen.bind(app) as unknown as (
+    host: string,
+    port: number,
+    options: number,
+    onDone: (socket: us_listen_socket | false) => void,
+  ) => void;
+  listen(host, port, exclusive, onDone);
+}
+
+function copyHead(req: HttpRequest): RequestHead {
+  const headers = new Map<string, string>();
+  req.forEach((name, value) => headers.set(name, value));
+  const length = headers.get('content-length');
+  return {
+    method: req.getMethod().toUpperCase(),
+    path: req.getUrl(),
+    query: req.getQuery() ?? '',
+    headers,
+    contentType: headers.get('content-type') ?? '',
+    contentLength: length === undefined ? undefined : Number(length),
+  };
+}

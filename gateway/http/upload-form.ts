@@ -1,0 +1,128 @@
+import busboy from 'busboy';
+import { createHash, randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { QinlingError, invalidInput } from '../errors.ts';
+import { tooLarge } from './body.ts';
+
+const MAX_FIELDS = 100;
+const MAX_FIELD_BYTES = 1024 * 1024;
+
+/** A file part, on disk. It is removed after the request unless it was moved away. */
+export interface UploadedFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Of the bytes as they came, hex. */
+  readonly md5: string;
+  readonly fileName: string;
+}
+
+export interface Form {
+  /** Text in forms, any JSON value in JSON bodies. */
+  readonly fields: ReadonlyMap<string, unknown>;
+  readonly files: ReadonlyMap<string, UploadedFile>;
+}
+
+export interface UploadLimits {
+  /** Existing folder for files that come in. */
+  readonly directory: string;
+  readonly maxFileBytes: number;
+}
+
+/**
+ * Reads a multipart or urlencoded body; files go to disk as they come. The door to busboy. Rejects with a 400 or 413;
+ * no file is left then.
+ */
+export async function readForm(source: Readable, contentType: string, limits: UploadLimits): Promise<Form> {
+  const fields = new Map<string, unknown>();
+  const files = new Map<string, UploadedFile>();
+  const writes: Promise<void>[] = [];
+  let fault: QinlingError | undefined;
+  const parser = openParser(contentType, limits);
+  const fail = (error: QinlingError) => {
+    fault ??= error;
+  };
+  parser.on('field', (name, value, info) => {
+    if (info.valueTruncated || info.nameTruncated) fail(invalidInput(`The form field ${name.slice(0, 100)} is too long.`));
+    fields.set(name, value);
+  });
+  parser.on('file', (name, stream, info) => {
+    writes.push(
+      saveFile(stream, info.filename ?? '', limits).then(
+        (file) => {
+          const earlier = files.get(name);
+          files.set(name, file);
+          if (earlier !== undefined) return rm(earlier.path, { force: true });
+        },
+        (error: unknown) => fail(toError(error)),
+      ),
+    );
+  });
+  for (const event of ['fieldsLimit', 'filesLimit', 'partsLimit'] as const) {
+    parser.on(event, () => fail(invalidInput('The form has too many parts.')));
+  }
+  await pipeline(source, parser).catch((error: unknown) => fail(toError(error)));
+  await Promise.all(writes);
+  if (fault !== undefined) {
+    await removeFiles(files);
+    throw fault;
+  }
+  return { fields, files };
+}
+
+/** Removes the files that nobody moved away. */
+export async function removeFiles(files: Form['files']): Promise<void> {
+  await Promise.all([...files.values()].map((file) => rm(file.path, { force: true })));
+}
+
+function openParser(contentType: string, limits: UploadLimits): busboy.Busboy {
+  try {
+    return busboy({
+      headers: { 'content-type': contentType },
+      defParamCharset: 'utf8',
+      limits: {
+        fields: MAX_FIELDS,
+        fieldSize: MAX_FIELD_BYTES,
+        fieldNameSize: 200,
+        files: 4,
+        fileSize: limits.maxFileBytes + 1, // one more tells that it is larger
+        parts: MAX_FIELDS + 4,
+        headerPairs: 50,
+      },
+    });
+  } catch (cause) {
+    throw new QinlingError('INVALID_INPUT', 'The form is not readable: its content type has no boundary.', { cause });
+  }
+}
+
+async function saveFile(stream: Readable, fileName: string, limits: UploadLimits): Promise<UploadedFile> {
+  const path = join(limits.directory, randomUUID());
+  const hash = createHash('md5');
+  let bytes = 0;
+  const measure = async function* (source: AsyncIterable<Buffer>) {
+    for await (const chunk of source) {
+      bytes += chunk.length;
+      if (bytes > limits.maxFileBytes) throw tooLarge(limits.maxFileBytes);
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  try {
+    await pipeline(stream, measure, createWriteStream(path, { mode: 0o600 }));
+  } catch (error) {
+    stream.resume();
+    await rm(path, { force: true });
+    throw error;
+  }
+  return { path, bytes, md5: hash.digest('hex'), fileName };
+}
+
+function toError(cause: unknown): QinlingError {
+  if (cause instanceof QinlingError) return cause;
+  const isDisk = typeof (cause as { syscall?: unknown }).syscall === 'string';
+  if (isDisk) return new QinlingError('INTERNAL', 'The upload could not be stored.', { cause });
+  return new QinlingError('INVALID_INPUT', 'The form is not readable.', { cause });
+}
