@@ -147,7 +147,7 @@ export class Exchange {
     if (this.isAnswered) return;
     this.#isAnswered = true;
     this.#res.cork(() => {
-      this.#writeHead(status, body.length === 0 ? undefined : contentType);
+      this.#writeHead(status, status === 202 || status === 204 ? undefined : contentType);
       if (this.method === 'HEAD') this.#res.endWithoutBody(Buffer.byteLength(body));
       else if (status === 204) this.#res.endWithoutBody();
       else this.#res.end(body as string);

@@ -1,0 +1,34 @@
+import { invalidInput } from '../errors.ts';
+import { pythonJson, pythonJsonText } from './python-json.ts';
+
+/**
+ * The input of an execution: what callers send is any text or a JSON object; what a language host gets is JSON text of
+ * an object, or nothing. A text that is no object becomes the object's one key below, and is shown as it was sent.
+ */
+const POSITIONAL = '__function_input';
+const MAY_BE_POSITIONAL = `"${POSITIONAL}"`;
+
+/** What the language host gets. Throws INVALID_INPUT for a value that is neither text nor JSON object. */
+export function parseInput(value: unknown): string | null {
+  if (value === null || value === undefined || value === '') return null;
+  if (typeof value === 'string') return parseText(value);
+  if (typeof value === 'object' && !Array.isArray(value)) return pythonJson(value);
+  if (typeof value === 'number' || typeof value === 'boolean' || Array.isArray(value)) return parseText(pythonJson(value));
+  throw invalidInput(`Invalid input for field/attribute input. Value: '${String(value)}'. Wrong type.`);
+}
+
+function parseText(text: string): string | null {
+  const trimmed = text.trim();
+  if (trimmed === 'null') return null;
+  const object = trimmed.startsWith('{') ? pythonJsonText(trimmed) : undefined;
+  return object ?? `{${MAY_BE_POSITIONAL}: ${pythonJson(text)}}`;
+}
+
+/** What callers see as `input`. */
+export function renderInput(input: string | null): string | null {
+  if (input === null || !input.includes(MAY_BE_POSITIONAL)) return input;
+  const object = JSON.parse(input) as Record<string, unknown>;
+  if (!Object.hasOwn(object, POSITIONAL)) return input; // only deeper inside
+  const positional = object[POSITIONAL];
+  return typeof positional === 'string' ? positional : pythonJson(positional);
+}

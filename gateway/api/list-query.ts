@@ -1,0 +1,64 @@
+import { invalidInput } from '../errors.ts';
+import type { Filter, FilterOperator } from '../store/store.ts';
+import { parseBoolean } from './fields.ts';
+
+const OPERATORS: ReadonlySet<string> = new Set(['eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'in', 'nin', 'has']);
+const MAX_ARGUMENTS = 50;
+const MAX_VALUES = 500;
+
+/** A query argument and the record's field that it filters. */
+export type ListArguments = Readonly<Record<string, string>>;
+
+/**
+ * The filters of a list's query: `name=value` or `name=operator:value`. `all_projects` is checked and taken out; with
+ * authentication off it has no effect, and neither has `project_id`. Throws INVALID_INPUT, also for arguments that are
+ * not declared (`name=` to the field that it filters).
+ */
+export function parseListQuery(query: string, declared: ListArguments): Filter[] {
+  const filters: Filter[] = [];
+  const parts = query.split('&').filter((part) => part !== '');
+  if (parts.length > MAX_ARGUMENTS) throw invalidInput('Too many query arguments.');
+  for (const part of parts) {
+    const separator = part.indexOf('=');
+    const name = decode(separator < 0 ? part : part.slice(0, separator));
+    const text = separator < 0 ? '' : part.slice(separator + 1);
+    const field = Object.hasOwn(declared, name) ? declared[name]! : undefined;
+    if (field === undefined) throw invalidInput(`Unknown argument: "${name.slice(0, 100)}"`);
+    if (name === 'all_projects') parseBoolean(decode(text), name);
+    else if (name !== 'project_id') filters.push(parseFilter(field, text));
+  }
+  return filters;
+}
+
+/** Refuses every query argument but those named; a resource that takes none says so like a list does. */
+export function queryArguments(query: string, allowed: readonly string[]): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const part of query.split('&').filter((text) => text !== '')) {
+    const [name = '', ...rest] = part.split('=');
+    if (!allowed.includes(decode(name))) throw invalidInput(`Unknown argument: "${decode(name).slice(0, 100)}"`);
+    values.set(decode(name), decode(rest.join('=')));
+  }
+  return values;
+}
+
+/** Only a known operator before a colon is one; values are decoded after they were split. */
+function parseFilter(field: string, text: string): Filter {
+  const normal = text.replace(/%3a/i, ':');
+  const colon = normal.indexOf(':');
+  const prefix = colon < 0 ? '' : normal.slice(0, colon);
+  if (!OPERATORS.has(prefix)) return { field, operator: 'eq', values: [decode(text)] };
+  const operator = prefix as FilterOperator;
+  const value = normal.slice(colon + 1);
+  const isList = operator === 'in' || operator === 'nin';
+  const values = isList ? value.replace(/%2c/gi, ',').split(',') : [value];
+  if (values.length > MAX_VALUES) throw invalidInput(`More than ${MAX_VALUES} values in a filter.`);
+  return { field, operator, values: values.map(decode) };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    throw invalidInput('The query is not percent-encoded properly.');
+  }
+}

@@ -1,0 +1,30 @@
+/** What an orchestrator needs to know of a runtime. */
+export interface PoolSpec {
+  readonly runtimeId: string;
+  readonly image: string;
+  readonly isTrusted: boolean;
+}
+
+export interface OrchestratorCapabilities {
+  readonly supportsImageFunctions: boolean;
+}
+
+/** Makes and removes workers. Knows nothing of functions, links' messages or HTTP; routing never asks it anything. */
+export interface Orchestrator {
+  readonly capabilities: OrchestratorCapabilities;
+  /** How long agents may take to come back after the gateway started; 0 where they end with it. */
+  readonly returnGraceMs: number;
+  /** Name of the pool that serves the runtime, as agents say it in Hello; undefined where none can. */
+  poolName(pool: PoolSpec): string | undefined;
+  /**
+   * Resolves once workers can serve the runtime. May be asked twice for one pool. Rejects with a QinlingError whose
+   * message says why there is no such pool; the signal bounds the wait.
+   */
+  createPool(pool: PoolSpec, signal: AbortSignal): Promise<void>;
+  /** The pool's image changed. Resolves once workers of the new one can serve; rejects as `createPool`. */
+  updatePool(pool: PoolSpec, signal: AbortSignal): Promise<void>;
+  /** Resolves also when there is no such pool. */
+  deletePool(pool: PoolSpec): Promise<void>;
+  /** Ends what belongs to this gateway. May be called twice. */
+  close(): Promise<void>;
+}

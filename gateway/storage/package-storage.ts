@@ -1,0 +1,31 @@
+import type { Readable } from 'node:stream';
+
+/** Names an uploaded zip: the function's project, the function, the md5 of its bytes. */
+export interface PackageKey {
+  readonly projectId: string;
+  readonly functionId: string;
+  readonly md5: string;
+}
+
+export interface StoredFile {
+  readonly bytes: number;
+  /** The caller reads it to its end or destroys it. */
+  readonly stream: Readable;
+}
+
+/**
+ * Keeps packages: each upload's bytes as they came, and the tars that agents fetch, by their sha256. A file is there as
+ * a whole or not at all. Putting what is there already and deleting what is not are no errors.
+ */
+export interface PackageStorage {
+  /** Takes the file at `path` over. */
+  putZip(key: PackageKey, path: string): Promise<void>;
+  openZip(key: PackageKey): Promise<StoredFile | undefined>;
+  /** Gives `use` the zip as a file on this machine, for that long; undefined where there is none. */
+  withZip<T>(key: PackageKey, use: (path: string) => Promise<T>): Promise<T | undefined>;
+  deleteZip(key: PackageKey): Promise<void>;
+  /** Takes the file at `path` over. */
+  putTar(digest: string, path: string): Promise<void>;
+  openTar(digest: string): Promise<StoredFile | undefined>;
+  deleteTar(digest: string): Promise<void>;
+}
