@@ -348,7 +348,7 @@ function executionNotFound(id: string): QinlingError {
   return notFound(`Execution not found [id=${id}]`);
 }
 
-export function functionNotFound(id: string): QinlingError {
+function functionNotFound(id: string): QinlingError {
   return notFound(`Function not found [id=${id}]`);
 }
 

@@ -1,0 +1,45 @@
+import { invalidInput } from '../errors.ts';
+import type { CodeDocument } from '../store/store.ts';
+
+const SOURCES = ['package', 'swift', 'image'] as const;
+type Source = (typeof SOURCES)[number];
+
+/**
+ * The `code` of a function as its callers write it: an object, with `source`, or in the early form without it. Throws
+ * INVALID_INPUT for what is no code, and for the sources that do not work here.
+ */
+export function readCode(given: unknown, hasPackage: boolean): CodeDocument {
+  const code = toObject(given);
+  const source = code['source'] ?? guessSource(code, hasPackage);
+  if (!SOURCES.includes(source as Source)) {
+    throw invalidInput(`Invalid code source specified, available sources: ${SOURCES.join(', ')}`);
+  }
+  return { ...code, source: source as Source };
+}
+
+/** The code as a JSON object: in forms and JSON bodies it comes as text or as an object. */
+export function toObject(given: unknown): Record<string, unknown> {
+  let value = given;
+  if (typeof value === 'string') {
+    try {
+      value = JSON.parse(value);
+    } catch {
+      throw invalidInput('The attribute code is not valid JSON.');
+    }
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidInput('The attribute code must be a JSON object.');
+  }
+  return value as Record<string, unknown>;
+}
+
+export function refuseUnsupported(code: CodeDocument): void {
+  if (code.source === 'swift') throw invalidInput('Swift object not supported.');
+  if (code.source === 'image') throw invalidInput('Image functions are not supported by this deployment.');
+}
+
+function guessSource(code: Readonly<Record<string, unknown>>, hasPackage: boolean): Source | undefined {
+  if ('swift' in code) return 'swift';
+  if ('image' in code) return 'image';
+  return hasPackage || Boolean(code['package']) ? 'package' : undefined;
+}
