@@ -1,9 +1,10 @@
-import { parse } from 'ini';
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { parseIni } from './ini-file.ts';
 import { parseOption, type Option, type OptionValue } from './option.ts';
 import { schema, withoutEffect } from './schema.ts';
+import { shortcutOf } from './shortcuts.ts';
 
 type Schema = typeof schema;
 type CamelCase<Text extends string> = Text extends `${infer Head}_${infer Tail}`
@@ -26,28 +27,43 @@ export class ConfigError extends Error {}
 export interface ConfigSources {
   readonly configFile: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** `group.name` to text, as given on the command line; before the others. */
+  /** `group.name` to text, as given on the command line. */
   readonly overrides: ReadonlyMap<string, string>;
 }
 
-type Texts = Map<string, { readonly text: string; readonly source: string }>;
+interface Given {
+  readonly text: string;
+  /** The file and line, the variable or the word of the command line. */
+  readonly source: string;
+}
+
+/** What has been read so far; the keys are `group.name`. */
+interface Reading {
+  readonly given: Map<string, Given>;
+  readonly faults: string[];
+  readonly warnings: string[];
+}
+
+type Values = Record<string, Record<string, unknown>>;
+
 const groups: Readonly<Record<string, Readonly<Record<string, Option>>>> = schema;
 
 /**
- * Reads the file (INI), the environment (QINLING_<GROUP>_<OPTION>) and the command line, each before the one named
- * first. Throws ConfigError with every fault. `warnings`: options of the original that do nothing here.
+ * Reads the command line before the environment (QINLING_<GROUP>_<OPTION>) before the file (INI) before the defaults.
+ * Throws ConfigError with every fault. `warnings`: options of the Python Qinling that do nothing here.
  */
 export function loadConfig(sources: ConfigSources): { config: Config; warnings: string[] } {
-  const faults: string[] = [];
-  const warnings: string[] = [];
-  const texts: Texts = new Map();
-  if (sources.configFile !== undefined) readFile(sources.configFile, texts, faults, warnings);
-  readEnvironment(sources.environment, texts, faults, warnings);
-  for (const [key, text] of sources.overrides) texts.set(key, { text, source: `--${key}` });
-  const values = parseAll(texts, faults);
-  if (faults.length === 0) checkTogether(values, faults);
-  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
-  return { config: toConfig(fillPaths(values, sources.environment)), warnings };
+  const reading: Reading = { given: new Map(), faults: [], warnings: [] };
+  if (sources.configFile !== undefined) readFile(sources.configFile, reading);
+  readEnvironment(sources.environment, reading);
+  for (const [key, text] of sources.overrides) reading.given.set(key, { text, source: shortcutOf(key) });
+  const values = parseAll(reading);
+  if (reading.faults.length === 0) reading.faults.push(...faultsTogether(values));
+  if (reading.faults.length > 0) throw new ConfigError(reading.faults.join('\n'));
+  fillPaths(values, sources.environment);
+  const general = values['DEFAULT']!;
+  if (general['debug'] === true && general['log_level'] !== 'trace') general['log_level'] = 'debug';
+  return { config: toConfig(values), warnings: reading.warnings };
 }
 
 /** The environment variable that overrides an option. */
@@ -55,7 +71,7 @@ export function variableOf(group: string, name: string): string {
   return `QINLING_${group}_${name}`.toUpperCase();
 }
 
-function readFile(path: string, texts: Texts, faults: string[], warnings: string[]): void {
+function readFile(path: string, { given, faults, warnings }: Reading): void {
   let content: string;
   try {
     content = readFileSync(path, 'utf8');
@@ -63,83 +79,123 @@ function readFile(path: string, texts: Texts, faults: string[], warnings: string
     faults.push(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
     return;
   }
-  const top = parse(content) as Record<string, unknown>;
-  for (const [group, options] of Object.entries(top)) {
-    if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-      take('DEFAULT', group, options); // before the first [group]
+  const file = parseIni(content);
+  for (const { line, message } of file.faults) faults.push(`${path}:${line}: ${message}`);
+  for (const group of file.groups) {
+    if (!isGroup(group.name) && !Object.hasOwn(withoutEffect, group.name)) {
+      faults.push(`${path}:${group.line}: [${group.name}] is not a group of options`);
       continue;
     }
-    for (const [name, value] of Object.entries(options)) take(group, name, value);
-  }
-  function take(group: string, name: string, value: unknown): void {
-    const place = `${path}: [${group}] ${name}`;
-    if (groups[group]?.[name] !== undefined) texts.set(`${group}.${name}`, { text: String(value), source: place });
-    else if (hasNoEffect(group, name)) warnings.push(`${place} has no effect`);
-    else faults.push(`${place} is not an option`);
+    for (const { name, text, line } of group.entries) {
+      const source = `${path}:${line}: [${group.name}] ${name}`;
+      const key = `${group.name}.${name}`;
+      if (isOption(group.name, name)) {
+        if (given.has(key)) warnings.push(`${source} replaces the value given before`);
+        given.set(key, { text, source });
+      } else if (hasNoEffect(group.name, name)) warnings.push(`${source} has no effect`);
+      else faults.push(`${source} is not an option`);
+    }
   }
 }
 
-function readEnvironment(environment: ConfigSources['environment'], texts: Texts, faults: string[], warnings: string[]): void {
+/**
+ * Variables that begin like ours: the agent's own, and those that Kubernetes sets in every pod for a service called
+ * qinling.
+ */
+const OTHERS_VARIABLE = /^QINLING_(AGENT_|SERVICE_(HOST|PORT)|PORT$|PORT_\d+_)/;
+
+function readEnvironment(environment: ConfigSources['environment'], { given, faults, warnings }: Reading): void {
   const known = new Map<string, string>();
   for (const [group, options] of Object.entries(groups)) {
     for (const name of Object.keys(options)) known.set(variableOf(group, name), `${group}.${name}`);
   }
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith('QINLING_') || text === undefined || IGNORED_VARIABLE.test(variable)) continue;
+    if (!variable.startsWith('QINLING_') || text === undefined || OTHERS_VARIABLE.test(variable)) continue;
     const key = known.get(variable);
-    if (key !== undefined) texts.set(key, { text, source: variable });
+    if (key !== undefined) given.set(key, { text, source: variable });
     else if (variable === 'QINLING_URL') warnings.push(`${variable} is for clients and has no effect here`);
+    else if (isVariableWithoutEffect(variable)) warnings.push(`${variable} has no effect`);
     else faults.push(`${variable} is not an option`);
   }
 }
 
-/** Variables of the agent. */
-const IGNORED_VARIABLE = /^QINLING_AGENT_/;
+function isGroup(group: string): boolean {
+  return Object.hasOwn(groups, group);
+}
+
+function isOption(group: string, name: string): boolean {
+  return isGroup(group) && Object.hasOwn(groups[group]!, name);
+}
 
 function hasNoEffect(group: string, name: string): boolean {
   const names = Object.hasOwn(withoutEffect, group) ? withoutEffect[group] : undefined;
   return names === '*' || names?.includes(name) === true;
 }
 
-type Values = Record<string, Record<string, unknown>>;
+function isVariableWithoutEffect(variable: string): boolean {
+  return Object.entries(withoutEffect).some(([group, names]) =>
+    names === '*'
+      ? variable.startsWith(variableOf(group, ''))
+      : names.some((name) => variable === variableOf(group, name)),
+  );
+}
 
-function parseAll(texts: Texts, faults: string[]): Values {
+function parseAll({ given, faults }: Reading): Values {
   const values: Values = {};
   for (const [group, options] of Object.entries(groups)) {
-    values[group] = {};
+    const parsed: Record<string, unknown> = {};
+    values[group] = parsed;
     for (const [name, option] of Object.entries(options)) {
-      const given = texts.get(`${group}.${name}`);
+      const found = given.get(`${group}.${name}`);
+      parsed[name] = option.default;
+      if (found === undefined) continue;
       try {
-        values[group]![name] = given === undefined ? option.default : parseOption(option, given.text.trim());
+        parsed[name] = parseOption(option, found.text.trim());
       } catch (error) {
-        faults.push(`${given!.source}: '${given!.text}' ${(error as Error).message}`);
+        const shown = option.type === 'text' ? '' : `'${found.text}' `; // a text may be a secret
+        faults.push(`${found.source}: ${shown}${(error as Error).message}`);
       }
     }
   }
   return values;
 }
 
-function checkTogether(values: Values, faults: string[]): void {
+/** Faults of values that are each right for themselves. */
+function faultsTogether(values: Values): string[] {
+  const faults: string[] = [];
   const limits = values['resource_limits'] as Record<string, number>;
   for (const what of ['cpu', 'memory', 'timeout']) {
     const [least, most, usual] = [limits[`min_${what}`]!, limits[`max_${what}`]!, limits[`default_${what}`]!];
     if (least > most) faults.push(`[resource_limits] min_${what} is above max_${what}`);
-    else if (usual < least || usual > most) faults.push(`[resource_limits] default_${what} is not from min_ to max_${what}`);
+    else if (usual < least || usual > most) {
+      faults.push(`[resource_limits] default_${what} is not between min_${what} and max_${what}`);
+    }
   }
+  // Not to be ignored: whoever sets these counts on what they promise.
   if (values['pecan']!['auth_enable'] === true) faults.push('[pecan] auth_enable: authentication is not available yet');
+  if (values['api']!['enable_ssl_api'] === true) {
+    faults.push('[api] enable_ssl_api: TLS is not available yet (put a proxy that speaks it in front)');
+  }
+  return faults;
 }
 
-/** Paths that follow from others, and relative ones from the current directory. */
-function fillPaths(values: Values, environment: ConfigSources['environment']): Values {
-  const base = environment['XDG_DATA_HOME'];
-  const dataHome = base !== undefined && isAbsolute(base) ? base : join(homedir(), '.local', 'share');
-  const place = (group: string, name: string, byDefault: string) => {
+/** Paths that follow from others; relative ones are meant from the current directory. An empty one stays empty. */
+function fillPaths(values: Values, environment: ConfigSources['environment']): void {
+  const xdg = environment['XDG_DATA_HOME'];
+  const dataHome = xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), '.local', 'share');
+  const fill = (group: string, name: string, byDefault: string): string => {
     const given = values[group]![name] as string;
-    values[group]![name] = given === '' ? byDefault : resolve(given);
+    const path = given === '' ? byDefault : resolve(given);
+    values[group]![name] = path;
+    return path;
   };
-  place('DEFAULT', 'data_dir', join(dataHome, 'qinling'));
-  place('storage', 'file_system_dir', join(values['DEFAULT']!['data_dir'] as string, 'packages'));
-  return values;
+  const dataDir = fill('DEFAULT', 'data_dir', join(dataHome, 'qinling'));
+  fill('storage', 'file_system_dir', join(dataDir, 'packages'));
+  fill('local', 'runtimes_dir', '');
+  fill('local', 'work_dir', '');
+  values['local']!['search_path'] = Object.freeze(
+    (values['local']!['search_path'] as readonly string[]).map((path) => resolve(path)),
+  );
 }
 
 function toConfig(values: Values): Config {

@@ -41,7 +41,9 @@ export type OptionValue<O extends Option> = O extends IntegerOption
     ? boolean
     : O extends ListOption
       ? readonly string[]
-      : string;
+      : O extends ChoiceOption
+        ? O['choices'][number]
+        : string;
 
 const TRUE = new Set(['true', 't', 'yes', 'y', 'on', '1']);
 const FALSE = new Set(['false', 'f', 'no', 'n', 'off', '0']);
@@ -59,10 +61,12 @@ export function parseOption(option: Option, text: string): number | string | boo
       if (option.choices.includes(text)) return text;
       throw new Error(`must be one of ${option.choices.join(', ')}`);
     case 'list':
-      return text
-        .split(',')
-        .map((item) => item.trim())
-        .filter(Boolean);
+      return Object.freeze(
+        text
+          .split(',')
+          .map((item) => item.trim())
+          .filter(Boolean),
+      );
     case 'text':
       return text;
   }

@@ -19,7 +19,9 @@ function renderGroup(group: string, options: Readonly<Record<string, Option>>): 
 
 function renderOption(group: string, name: string, option: Option): string {
   const value = Array.isArray(option.default) ? option.default.join(', ') : String(option.default);
-  return `\n# ${option.help}\n# ${describeRange(option)}. ${variableOf(group, name)}\n# ${name} = ${value}`.trimEnd() + '\n';
+  return (
+    `\n# ${option.help}\n# ${describeRange(option)}. ${variableOf(group, name)}\n# ${name} = ${value}`.trimEnd() + '\n'
+  );
 }
 
 function describeRange(option: Option): string {

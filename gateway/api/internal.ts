@@ -1,0 +1,27 @@
+import { QinlingError, notFound } from '../errors.ts';
+import type { Route } from '../http/routes.ts';
+import type { StoredFile } from '../storage/package-storage.ts';
+
+export interface InternalOptions {
+  /** True for the value of an `Authorization` header that proves an agent. */
+  readonly isAuthorized: (authorization: string) => boolean;
+  readonly openTar: (digest: string) => Promise<StoredFile | undefined>;
+}
+
+/** The internal listener's requests: packages for agents, and the probe of whatever looks after this process. */
+export function internalRoutes({ isAuthorized, openTar }: InternalOptions): Route[] {
+  return [
+    { method: 'GET', pattern: '/healthz', handle: (exchange) => exchange.send(200, 'ok\n', 'text/plain') },
+    {
+      method: 'GET',
+      pattern: '/packages/:digest',
+      handle: async (exchange) => {
+        if (!isAuthorized(exchange.header('authorization') ?? '')) throw new QinlingError('NOT_ALLOWED', 'wrong token');
+        const digest = exchange.parameters[0]!;
+        const file = /^[0-9a-f]{64}$/.test(digest) ? await openTar(digest) : undefined;
+        if (file === undefined) throw notFound('no such package');
+        await exchange.sendStream(200, { 'Content-Type': 'application/x-tar' }, file.bytes, file.stream);
+      },
+    },
+  ];
+}

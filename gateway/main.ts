@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { HELP, UsageError, parseCommandLine } from './command-line.ts';
+import { ConfigError, loadConfig } from './config/load.ts';
+import { renderSample } from './config/sample.ts';
+import { startGateway, type StartedGateway } from './gateway.ts';
+import { logLevelOf, openLog } from './log.ts';
+
+const EXIT_FAULT = 1;
+const EXIT_USAGE = 2;
+
+/** The process: command line, configuration, start, signals. Every fault before the start ends in readable lines. */
+async function main(): Promise<void> {
+  const command = parseCommandLine(process.argv.slice(2));
+  if (command.kind === 'help') return void process.stdout.write(HELP);
+  if (command.kind === 'version') return void process.stdout.write(`qinling ${readVersion()}\n`);
+  if (command.kind === 'printConfigSample') return void process.stdout.write(renderSample());
+  const { config, warnings } = loadConfig({ ...command, environment: process.env });
+  const log = openLog({ level: logLevelOf(config.default) });
+  for (const warning of warnings) log.warn(warning);
+  const gateway = await startGateway(config, log);
+  process.stdout.write(welcome(gateway));
+  stopOnSignals(gateway);
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+function welcome({ address, internalAddress, dataDirectory, poolNames }: StartedGateway): string {
+  return `Qinling is up.
+  Listening on ${address} (agents and packages: ${internalAddress})
+  Data in ${dataDirectory}
+  Runtimes: ${poolNames.length === 0 ? 'none found on this machine' : poolNames.join(', ')}
+  Try: curl ${address}/v1/runtimes
+`;
+}
+
+/** The first signal lets running invocations end, the second ends at once. */
+function stopOnSignals(gateway: StartedGateway): void {
+  let isStopping = false;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (isStopping) process.exit(EXIT_FAULT);
+    isStopping = true;
+    process.stdout.write(`${signal}: ending; running invocations may finish. A second signal ends at once.\n`);
+    gateway.stop().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+function fail(error: unknown): void {
+  const text = error instanceof Error ? error.message : String(error);
+  for (const line of text.split('\n')) process.stderr.write(`qinling: ${line}\n`);
+  process.exit(error instanceof ConfigError || error instanceof UsageError ? EXIT_USAGE : EXIT_FAULT);
+}
+
+main().catch(fail);

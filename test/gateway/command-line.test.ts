@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { readCommandLine, UsageError } from '../../gateway/command-line.ts';
+
+function printed(arg: string): string {
+  const command = readCommandLine([arg]);
+  assert.ok(command.kind === 'print');
+  return command.text;
+}
+
+describe('the command line', () => {
+  test('with nothing on it asks to serve', () => {
+    assert.deepEqual(readCommandLine([]), { kind: 'serve', configFile: undefined, overrides: new Map() });
+  });
+
+  test('names a file and sets the options that it has words for', () => {
+    const args = ['--config-file', 'q.conf', '--host=::1', '--port', '0', '--data-dir', '/d'];
+    assert.deepEqual(readCommandLine(args), {
+      kind: 'serve',
+      configFile: 'q.conf',
+      overrides: new Map([
+        ['api.host', '::1'],
+        ['api.port', '0'],
+        ['DEFAULT.data_dir', '/d'],
+      ]),
+    });
+  });
+
+  test('asks for help, the version or the sample', () => {
+    assert.match(printed('--help'), /^Usage: qinling/);
+    assert.equal(printed('-h'), printed('--help'));
+    assert.match(printed('--version'), /^qinling \d+\.\d+\.\d+\n$/);
+    assert.equal(readCommandLine(['--print-config-sample']).kind, 'print-config-sample');
+  });
+
+  test('that is not understood is told of in one line', () => {
+    for (const args of [['--prot', '1'], ['serve'], ['--port'], ['--help=3'], ['--port', '--host']]) {
+      assert.throws(
+        () => readCommandLine(args),
+        (error) => {
+          assert.ok(error instanceof UsageError);
+          assert.match(error.message, /^[^\n]*--help tells the options\)$/);
+          return true;
+        },
+      );
+    }
+    assert.throws(() => readCommandLine(['--prot', '1']), /Unknown option '--prot'/);
+  });
+
+  test('is understood or refused, whatever stands on it', () => {
+    const word = fc.oneof(fc.string(), fc.constantFrom('--port', '--', '-h', '--host=', '--config-file', '-'));
+    fc.assert(
+      fc.property(fc.array(word), (args) => {
+        try {
+          readCommandLine(args);
+        } catch (error) {
+          assert.ok(error instanceof UsageError);
+        }
+      }),
+    );
+  });
+
+  test('has all its words in the help', () => {
+    for (const word of ['config-file', 'host', 'port', 'data-dir', 'print-config-sample', 'version', 'help']) {
+      assert.match(printed('--help'), new RegExp(`--${word} `));
+    }
+  });
+});
