@@ -1,19 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { shortcuts, type Shortcut } from './config/shortcuts.ts';
 
 /** What the command line asks for. */
 export type Command =
   | { readonly kind: 'serve'; readonly configFile: string | undefined; readonly overrides: ReadonlyMap<string, string> }
-  | { readonly kind: 'print'; readonly text: string }
-  | { readonly kind: 'print-config-sample' };
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'printConfigSample' };
 
 /** A command line that cannot be understood: the message is one line for its writer, the exit code is 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-const HELP = `Usage: qinling [options]
+export const HELP = `Usage: qinling [options]
 
 Runs the Qinling gateway: Functions as a Service with a REST API on port 7070.
 
@@ -40,11 +40,11 @@ const OPTIONS = {
 } as const;
 
 /** Reads the arguments (without program and script); throws UsageError. */
-export function readCommandLine(args: readonly string[]): Command {
+export function parseCommandLine(args: readonly string[]): Command {
   const values = readArguments(args);
-  if (values.help === true) return { kind: 'print', text: HELP };
-  if (values.version === true) return { kind: 'print', text: `qinling ${readVersion()}\n` };
-  if (values['print-config-sample'] === true) return { kind: 'print-config-sample' };
+  if (values.help === true) return { kind: 'help' };
+  if (values.version === true) return { kind: 'version' };
+  if (values['print-config-sample'] === true) return { kind: 'printConfigSample' };
   const overrides = new Map<string, string>();
   for (const word of Object.keys(shortcuts) as Shortcut[]) {
     const text = values[word];
@@ -60,9 +60,4 @@ function readArguments(args: readonly string[]) {
     const [sentence] = (cause as Error).message.split(/\. |\n/);
     throw new UsageError(`${sentence} (--help tells the options)`, { cause });
   }
-}
-
-function readVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -55,6 +55,11 @@ export function executionKey(id: string): number {
   return (ms - KEY_EPOCH_MS) * COUNTER_VALUES + counter;
 }
 
+/** The least key that an id made at that time can carry. */
+export function firstKeyAt(timeMs: number): number {
+  return (timeMs - KEY_EPOCH_MS) * COUNTER_VALUES;
+}
+
 /** The random rest of an id: what the store keeps beside the key. */
 export function executionTail(id: string): string {
   return id.slice(19);

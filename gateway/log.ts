@@ -1,9 +1,10 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
-import type { Config } from './config/load.ts';
 
 export type { Logger } from 'pino';
 
 export interface LogOptions {
+  /** Least severity that is written. */
+  readonly level: string;
   /** A person reads: short lines instead of JSON. Left out: whether standard error is a terminal. */
   readonly isTerminal?: boolean;
   /** Where lines go; left out: standard error. */
@@ -18,12 +19,12 @@ const REDACTED_PATHS = SECRETS.flatMap((name) => [`["${name}"]`, `*["${name}"]`,
  * The root logger: JSON lines on standard error, written before the call returns, so that a dying process loses none.
  * Parts take `child({ part: 'name' })`. The door to pino.
  */
-export function openLog(config: Pick<Config, 'default'>, options: LogOptions = {}): Logger {
+export function openLog(options: LogOptions): Logger {
   const isTerminal = options.isTerminal ?? (options.destination === undefined && process.stderr.isTTY);
   const destination = options.destination ?? pino.destination({ dest: 2, sync: true });
   return pino(
     {
-      level: config.default.logLevel,
+      level: options.level,
       base: { pid: process.pid },
       redact: { paths: REDACTED_PATHS, censor: '[secret]' },
       timestamp: pino.stdTimeFunctions.isoTime,
@@ -33,13 +34,27 @@ export function openLog(config: Pick<Config, 'default'>, options: LogOptions = {
   );
 }
 
+/** The level that `[DEFAULT] log_level` and `debug` ask for together. */
+export function logLevelOf(options: { readonly logLevel: string; readonly debug: boolean }): string {
+  return options.debug && options.logLevel !== 'trace' ? 'debug' : options.logLevel;
+}
+
+interface Line {
+  readonly time: string;
+  readonly level: string;
+  readonly pid: number;
+  readonly msg?: string;
+  readonly part?: string;
+  readonly err?: { readonly stack?: string };
+  readonly [field: string]: unknown;
+}
+
 /** A JSON line in words: `14:03:07.123 warn  link: text key=value`. */
 function describeLine(line: string): string {
-  const { time, level, msg, part, err, pid: _pid, ...rest } = JSON.parse(line) as Record<string, unknown>;
-  const clock = String(time).slice(11, 23);
-  const from = part === undefined ? '' : `${String(part)}: `;
+  const { time, level, pid: _pid, msg = '', part, err, ...rest } = JSON.parse(line) as Line;
+  const clock = time.slice(11, 23);
+  const from = part === undefined ? '' : `${part}: `;
   const details = Object.entries(rest).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`);
-  const stack = (err as { stack?: unknown } | undefined)?.stack;
-  const trace = stack === undefined ? '' : `\n${String(stack)}`;
-  return `${clock} ${String(level).padEnd(5)} ${from}${String(msg ?? '')}${details.join('')}${trace}\n`;
+  const trace = err?.stack === undefined ? '' : `\n${err.stack}`;
+  return `${clock} ${level.padEnd(5)} ${from}${msg}${details.join('')}${trace}\n`;
 }

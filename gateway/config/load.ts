@@ -61,8 +61,6 @@ export function loadConfig(sources: ConfigSources): { config: Config; warnings: 
   if (reading.faults.length === 0) reading.faults.push(...faultsTogether(values));
   if (reading.faults.length > 0) throw new ConfigError(reading.faults.join('\n'));
   fillPaths(values, sources.environment);
-  const general = values['DEFAULT']!;
-  if (general['debug'] === true && general['log_level'] !== 'trace') general['log_level'] = 'debug';
   return { config: toConfig(values), warnings: reading.warnings };
 }
 

@@ -1,22 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { readCommandLine, UsageError } from '../../gateway/command-line.ts';
-
-function printed(arg: string): string {
-  const command = readCommandLine([arg]);
-  assert.ok(command.kind === 'print');
-  return command.text;
-}
+import { HELP, parseCommandLine, UsageError } from '../../gateway/command-line.ts';
 
 describe('the command line', () => {
   test('with nothing on it asks to serve', () => {
-    assert.deepEqual(readCommandLine([]), { kind: 'serve', configFile: undefined, overrides: new Map() });
+    assert.deepEqual(parseCommandLine([]), { kind: 'serve', configFile: undefined, overrides: new Map() });
   });
 
   test('names a file and sets the options that it has words for', () => {
     const args = ['--config-file', 'q.conf', '--host=::1', '--port', '0', '--data-dir', '/d'];
-    assert.deepEqual(readCommandLine(args), {
+    assert.deepEqual(parseCommandLine(args), {
       kind: 'serve',
       configFile: 'q.conf',
       overrides: new Map([
@@ -28,16 +22,16 @@ describe('the command line', () => {
   });
 
   test('asks for help, the version or the sample', () => {
-    assert.match(printed('--help'), /^Usage: qinling/);
-    assert.equal(printed('-h'), printed('--help'));
-    assert.match(printed('--version'), /^qinling \d+\.\d+\.\d+\n$/);
-    assert.equal(readCommandLine(['--print-config-sample']).kind, 'print-config-sample');
+    assert.equal(parseCommandLine(['--help']).kind, 'help');
+    assert.equal(parseCommandLine(['-h']).kind, 'help');
+    assert.equal(parseCommandLine(['--version']).kind, 'version');
+    assert.equal(parseCommandLine(['--print-config-sample']).kind, 'printConfigSample');
   });
 
   test('that is not understood is told of in one line', () => {
     for (const args of [['--prot', '1'], ['serve'], ['--port'], ['--help=3'], ['--port', '--host']]) {
       assert.throws(
-        () => readCommandLine(args),
+        () => parseCommandLine(args),
         (error) => {
           assert.ok(error instanceof UsageError);
           assert.match(error.message, /^[^\n]*--help tells the options\)$/);
@@ -45,7 +39,7 @@ describe('the command line', () => {
         },
       );
     }
-    assert.throws(() => readCommandLine(['--prot', '1']), /Unknown option '--prot'/);
+    assert.throws(() => parseCommandLine(['--prot', '1']), /Unknown option '--prot'/);
   });
 
   test('is understood or refused, whatever stands on it', () => {
@@ -53,7 +47,7 @@ describe('the command line', () => {
     fc.assert(
       fc.property(fc.array(word), (args) => {
         try {
-          readCommandLine(args);
+          parseCommandLine(args);
         } catch (error) {
           assert.ok(error instanceof UsageError);
         }
@@ -63,7 +57,7 @@ describe('the command line', () => {
 
   test('has all its words in the help', () => {
     for (const word of ['config-file', 'host', 'port', 'data-dir', 'print-config-sample', 'version', 'help']) {
-      assert.match(printed('--help'), new RegExp(`--${word} `));
+      assert.match(HELP, new RegExp(`--${word} `));
     }
   });
 });

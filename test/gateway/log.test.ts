@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { loadConfig } from '../../gateway/config/load.ts';
-import { openLog, type LogOptions } from '../../gateway/log.ts';
+import { logLevelOf, openLog, type LogOptions } from '../../gateway/log.ts';
 
 function open(options: Partial<LogOptions> = {}) {
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };
-  const { config } = loadConfig({ configFile: undefined, environment: {}, overrides: new Map() });
-  return { log: openLog(config, { destination, ...options }), lines };
+  return { log: openLog({ level: 'info', destination, ...options }), lines };
 }
 
 describe('the log', () => {
@@ -34,5 +32,11 @@ describe('the log', () => {
     const { log, lines } = open({ isTerminal: true });
     log.child({ part: 'store' }).error({ err: new Error('disk full'), count: 3 }, 'commit failed');
     assert.match(lines[0]!, /^\d\d:\d\d:\d\d\.\d{3} error store: commit failed count=3\nError: disk full\n +at .*\n$/s);
+  });
+
+  test('is at least at debug where the configuration says debug', () => {
+    assert.equal(logLevelOf({ logLevel: 'info', debug: true }), 'debug');
+    assert.equal(logLevelOf({ logLevel: 'trace', debug: true }), 'trace');
+    assert.equal(logLevelOf({ logLevel: 'warn', debug: false }), 'warn');
   });
 });

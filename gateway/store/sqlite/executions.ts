@@ -1,4 +1,4 @@
-import { executionId, executionKey, executionTail } from '../../execution-id.ts';
+import { executionId, executionKey, executionTail, firstKeyAt } from '../../execution-id.ts';
 import {
   ExecutionStatus,
   type ExecutionLog,
@@ -59,7 +59,7 @@ export class SqliteExecutions implements ExecutionStore {
   readonly #delete: Statement<[number, string]>;
   readonly #deleteLog: Statement<[number]>;
   readonly #listRunning: Statement<[number, number, number], ExecutionRow>;
-  readonly #oldestFinal: Statement<[number, number, number], { key: number; tail: string }>;
+  readonly #oldestFinal: Statement<[number, number], { key: number; tail: string }>;
   readonly #keyOfNewest: Statement<[number], { key: number }>;
 
   constructor(database: Database, commit: GroupCommit, functions: SqliteFunctions) {
@@ -98,7 +98,7 @@ export class SqliteExecutions implements ExecutionStore {
       `${SELECT} WHERE status = 0 AND is_started = ? AND key > ? ORDER BY key LIMIT ?`,
     );
     this.#oldestFinal = database.prepare(
-      'SELECT key, tail FROM executions WHERE (created_at < ? OR key < ?) AND status != 0 ORDER BY key LIMIT ?',
+      'SELECT key, tail FROM executions WHERE key < ? AND status != 0 ORDER BY key LIMIT ?',
     );
     this.#keyOfNewest = database.prepare('SELECT key FROM executions ORDER BY key DESC LIMIT 1 OFFSET ?');
   }
@@ -185,7 +185,7 @@ export class SqliteExecutions implements ExecutionStore {
   prune({ olderThan, keep, limit }: { olderThan: TimeMs; keep: number; limit: number }): Promise<number> {
     return this.#commit.write(() => {
       const firstKept = keep === 0 ? Number.MAX_SAFE_INTEGER : (this.#keyOfNewest.get(keep - 1)?.key ?? -1);
-      const doomed = this.#oldestFinal.all(olderThan, firstKept, limit);
+      const doomed = this.#oldestFinal.all(Math.max(firstKeyAt(olderThan), firstKept), limit);
       for (const { key, tail } of doomed) this.#remove(key, tail);
       return doomed.length;
     });

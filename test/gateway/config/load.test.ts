@@ -147,13 +147,6 @@ describe('the configuration', () => {
     );
   });
 
-  test('logs at least at debug where it says debug', (t) => {
-    const levelOf = (file: string) => load(t, { file }).config.default.logLevel;
-    assert.equal(levelOf('debug = true'), 'debug');
-    assert.equal(levelOf('debug = true\nlog_level = trace'), 'trace');
-    assert.equal(levelOf('log_level = warn'), 'warn');
-  });
-
   test('cannot be changed once read', (t) => {
     const { config } = load(t, { environment: { QINLING_CORS_ALLOWED_ORIGIN: '*' } });
     assert.throws(() => Object.assign(config, { api: {} }), TypeError);

@@ -1,0 +1,450 @@
+'use strict';
+/**
+ * Language host for Node.js: a parent that makes child processes, and the children that run user code. One file, so
+ * that it can be put into any image; runtimes/README.md is the contract.
+ */
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const { pathToFileURL } = require('node:url');
+
+const Kind = { Hello: 1, Spawn: 2, Kill: 3, Spawned: 4, Exited: 5, Load: 6, Loaded: 7, LoadFailed: 8, Invoke: 9, Result: 10 };
+const Role = { Parent: 0, Child: 1 };
+const How = { Exited: 0, Signal: 1, NotMade: 2 };
+const Outcome = { Returned: 0, Failed: 1 };
+const LEAVE = 0xffffffff;
+
+const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+const LOG_READ_BYTES = 65_537; // one byte more than is kept tells that there was more
+const LOG_FLOOD_BYTES = 1024 * 1024;
+const WATCH_MS = 20;
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+// Frames
+
+function u8(value) {
+  return Buffer.from([value]);
+}
+
+function u32(value) {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+function bytes(data) {
+  return Buffer.concat([u32(data.length), data]);
+}
+
+function text(value) {
+  return bytes(Buffer.from(value));
+}
+
+function frame(kind, ...fields) {
+  const length = fields.reduce((sum, field) => sum + field.length, 1);
+  return Buffer.concat([u32(length), u8(kind), ...fields], 4 + length);
+}
+
+/** Reads the fields of one frame in their order. */
+class Fields {
+  constructor(data) {
+    this.data = data;
+    this.position = 0;
+  }
+
+  u8() {
+    return this.data.readUInt8(this.position++);
+  }
+
+  u16() {
+    this.position += 2;
+    return this.data.readUInt16BE(this.position - 2);
+  }
+
+  u32() {
+    this.position += 4;
+    return this.data.readUInt32BE(this.position - 4);
+  }
+
+  u64() {
+    this.position += 8;
+    return Number(this.data.readBigUInt64BE(this.position - 8));
+  }
+
+  bytes() {
+    const length = this.u32();
+    this.position += length;
+    if (this.position > this.data.length) throw new Error('frame is cut');
+    return this.data.subarray(this.position - length, this.position);
+  }
+
+  text() {
+    return this.bytes().toString();
+  }
+}
+
+/** Calls back with the frames of a socket. */
+function readFrames(socket, onFrame) {
+  let rest = Buffer.alloc(0);
+  socket.on('data', (chunk) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    while (rest.length >= 4) {
+      const length = rest.readUInt32BE(0);
+      if (length < 1 || length > MAX_FRAME_BYTES) return socket.destroy();
+      if (rest.length < 4 + length) break;
+      const fields = new Fields(rest.subarray(5, 4 + length));
+      const kind = rest[4];
+      rest = rest.subarray(4 + length);
+      onFrame(kind, fields);
+    }
+  });
+}
+
+function hello(role, name) {
+  return frame(Kind.Hello, u8(role), text(name), text(process.versions.node));
+}
+
+// The parent
+
+function runParent(socketPath, name) {
+  const children = new Map();
+  const socket = net.connect(socketPath);
+  const send = (data) => socket.write(data);
+  socket.on('connect', () => send(hello(Role.Parent, name)));
+  socket.on('error', () => undefined);
+  socket.on('close', () => endParent(children));
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => endParent(children));
+  readFrames(socket, (kind, fields) => {
+    if (kind === Kind.Spawn) makeChild(children, readSpawn(fields, socketPath), send);
+    if (kind === Kind.Kill) killChild(children.get(fields.text()));
+  });
+  setInterval(() => {
+    for (const { log } of children.values()) {
+      if (fs.fstatSync(log).size > LOG_FLOOD_BYTES) fs.ftruncateSync(log, LOG_READ_BYTES); // the head is kept
+    }
+  }, WATCH_MS);
+}
+
+function readSpawn(fields, socketPath) {
+  return {
+    socketPath,
+    name: fields.text(),
+    uid: fields.u32(),
+    gid: fields.u32(),
+    files: fields.u32(),
+    processes: fields.u32(),
+    fileSize: fields.u64(),
+    scratch: fields.text(),
+    groups: Array.from({ length: fields.u8() }, () => fields.text()),
+  };
+}
+
+function makeChild(children, spec, send) {
+  const { name, scratch, uid, gid } = spec;
+  const notMade = (error) => send(frame(Kind.Exited, text(name), u8(How.NotMade), u32(0), bytes(Buffer.alloc(0)), text(error.message)));
+  try {
+    fs.mkdirSync(scratch, { mode: 0o700 });
+    if (uid !== LEAVE) fs.chownSync(scratch, uid, gid);
+    const log = openLog(`${scratch}.log`);
+    const child = spawnLimited(spec, log);
+    child.on('error', (error) => {
+      fs.closeSync(log);
+      fs.rmSync(scratch, { recursive: true, force: true });
+      notMade(error);
+    });
+    if (child.pid === undefined) return;
+    for (const group of spec.groups) fs.writeFileSync(group, String(child.pid));
+    children.set(name, { pid: child.pid, uid, log });
+    send(frame(Kind.Spawned, text(name), u32(child.pid)));
+    child.on('exit', (code, signal) => {
+      killTree(child.pid, uid); // what it left behind
+      children.delete(name);
+      const how = signal === null ? How.Exited : How.Signal;
+      const number = signal === null ? code : (require('node:os').constants.signals[signal] ?? 0);
+      const rest = bytes(readLog(log));
+      fs.closeSync(log);
+      fs.rmSync(scratch, { recursive: true, force: true });
+      send(frame(Kind.Exited, text(name), u8(how), u32(number), rest, text('')));
+    });
+  } catch (error) {
+    notMade(error);
+  }
+}
+
+/** Node.js has no call for resource limits: a shell sets them and becomes the child. */
+function spawnLimited({ name, scratch, uid, gid, files, processes, fileSize, socketPath }, log) {
+  const limits = ['ulimit -c 0'];
+  if (files > 0) limits.push(`ulimit -n ${files}`);
+  if (fileSize > 0) limits.push(`ulimit -f ${Math.floor(fileSize / 512)}`);
+  const script = `${limits.join('; ')}; exec "$0" "$@"`;
+  const args = ['-c', script, process.execPath, __filename, 'child', socketPath, name, String(uid), String(gid), String(processes)];
+  const env = { PATH, LANG: 'C.UTF-8', HOME: scratch, TMPDIR: scratch };
+  return spawn('/bin/sh', args, { cwd: scratch, env, stdio: ['ignore', log, log], detached: true });
+}
+
+/** A file that has no name any more: it goes with its last user. */
+function openLog(name) {
+  const { O_RDWR, O_APPEND, O_CREAT, O_EXCL } = fs.constants;
+  const log = fs.openSync(name, O_RDWR | O_APPEND | O_CREAT | O_EXCL, 0o600);
+  fs.unlinkSync(name);
+  return log;
+}
+
+function readLog(log) {
+  const { size } = fs.fstatSync(log);
+  if (size === 0) return Buffer.alloc(0);
+  const data = Buffer.alloc(Math.min(size, LOG_READ_BYTES));
+  return data.subarray(0, fs.readSync(log, data, 0, data.length, 0));
+}
+
+function killChild(child) {
+  if (child !== undefined) killTree(child.pid, child.uid);
+}
+
+/** Kills a child, its process group and session, its descendants, and all that runs under its own user. */
+function killTree(pid, uid) {
+  signal(pid, 'SIGSTOP'); // makes no more children while they are counted
+  for (let round = 0; round < 5; round++) {
+    const found = treeOf(pid, uid);
+    for (const other of found) signal(other, 'SIGKILL');
+    if (found.size === 0) break;
+  }
+  signal(-pid, 'SIGKILL');
+  signal(pid, 'SIGKILL');
+}
+
+function signal(pid, name) {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // gone already
+  }
+}
+
+/** Pids of the living processes that belong to the child `root` (without it), from /proc. */
+function treeOf(root, uid) {
+  const parents = new Map();
+  const members = new Set();
+  for (const entry of fs.existsSync('/proc') ? fs.readdirSync('/proc') : []) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const stat = fs.readFileSync(`/proc/${entry}/stat`, 'latin1');
+      const [state, parent, , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      if (state === 'Z') continue;
+      parents.set(Number(entry), Number(parent));
+      if (Number(session) === root || (uid !== LEAVE && fs.statSync(`/proc/${entry}`).uid === uid)) members.add(Number(entry));
+    } catch {
+      // gone meanwhile
+    }
+  }
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const [pid, parent] of parents) {
+      if (members.has(pid) || !(parent === root || members.has(parent))) continue;
+      members.add(pid);
+      grown = true;
+    }
+  }
+  members.delete(root);
+  members.delete(process.pid);
+  return members;
+}
+
+function endParent(children) {
+  for (const child of children.values()) killChild(child);
+  process.exit(0);
+}
+
+// The child
+
+function runChild(socketPath, name, uid, gid) {
+  const socket = net.connect(socketPath);
+  const child = new Child(socket);
+  socket.on('connect', () => {
+    socket.write(hello(Role.Child, name));
+    if (uid !== LEAVE) {
+      process.setgroups([]);
+      process.setgid(gid);
+      process.setuid(uid);
+    }
+    process.argv.length = 2;
+  });
+  socket.on('error', () => undefined);
+  socket.on('close', () => process.reallyExit(0));
+  readFrames(socket, (kind, fields) => child.handle(kind, fields));
+  process.on('uncaughtException', (error) => child.onStrayError(error));
+  process.on('unhandledRejection', (error) => child.onStrayError(error));
+}
+
+/** Loads one function, then runs invocations one after the other. */
+class Child {
+  constructor(socket) {
+    this.socket = socket;
+    this.entry = undefined;
+    this.maxOutputBytes = 0;
+    this.queue = [];
+    this.running = undefined;
+  }
+
+  handle(kind, fields) {
+    if (kind === Kind.Load) void this.load(fields);
+    if (kind === Kind.Invoke) {
+      this.queue.push({ id: fields.u32(), executionId: fields.text(), input: Buffer.from(fields.bytes()) });
+      if (this.running === undefined) void this.runQueue();
+    }
+  }
+
+  async load(fields) {
+    const directory = fields.text();
+    const entry = fields.text();
+    this.maxOutputBytes = fields.u32();
+    for (let count = fields.u16(); count > 0; count--) {
+      const name = fields.text();
+      process.env[name] = fields.text();
+    }
+    try {
+      this.entry = await findFunction(directory, entry);
+      takeLog();
+      this.socket.write(frame(Kind.Loaded));
+    } catch (error) {
+      printError(error);
+      this.socket.write(frame(Kind.LoadFailed, bytes(jsonText(describe(error))), bytes(takeLog())));
+    }
+  }
+
+  async runQueue() {
+    while (this.queue.length > 0) {
+      const invocation = this.queue.shift();
+      this.running = invocation;
+      const start = process.hrtime.bigint();
+      const { outcome, output } = await this.call(invocation);
+      const micros = Number((process.hrtime.bigint() - start) / 1000n);
+      const { id } = invocation;
+      const isFlushed = this.socket.write(
+        frame(Kind.Result, u32(id), u8(outcome), u32(Math.min(micros, 0xffffffff)), bytes(output), bytes(takeLog())),
+      );
+      // The Result must be out of this process before the next invocation starts.
+      if (!isFlushed || this.socket.writableLength > 0) await new Promise((resolve) => this.socket.once('drain', resolve));
+      this.running = undefined;
+    }
+  }
+
+  async call(invocation) {
+    const strayError = new Promise((_resolve, reject) => (invocation.onStrayError = reject));
+    strayError.catch(() => undefined);
+    try {
+      const input = invocation.input.length === 0 ? null : JSON.parse(invocation.input.toString());
+      const returned = this.entry({}, input);
+      const isPromise = returned !== null && typeof returned === 'object' && typeof returned.then === 'function';
+      const value = isPromise ? await Promise.race([returned, strayError]) : returned;
+      return this.toOutput(value);
+    } catch (error) {
+      printError(error);
+      return { outcome: Outcome.Failed, output: jsonText(describe(error)) };
+    }
+  }
+
+  toOutput(value) {
+    let output;
+    try {
+      output = Buffer.from(pythonStyle(toJson(value)));
+    } catch (error) {
+      return { outcome: Outcome.Failed, output: jsonText(`Result is not JSON serializable: ${describe(error)}`) };
+    }
+    if (output.length <= this.maxOutputBytes) return { outcome: Outcome.Returned, output };
+    const limit = `Result of ${output.length} bytes is larger than the limit of ${this.maxOutputBytes} bytes.`;
+    return { outcome: Outcome.Failed, output: jsonText(limit) };
+  }
+
+  /** An error that nobody awaited: the running invocation's, or nobody's. */
+  onStrayError(error) {
+    if (this.running === undefined) {
+      printError(error);
+      process.exit(1);
+    }
+    this.running.onStrayError(error);
+  }
+}
+
+async function findFunction(directory, entry) {
+  const dot = entry.lastIndexOf('.');
+  if (dot <= 0 || dot === entry.length - 1) throw new Error(`The entry '${entry}' is not of the form module.function`);
+  const name = entry.slice(dot + 1);
+  const file = path.join(directory, ...entry.slice(0, dot).split('.'));
+  const loaded = await loadModule(file);
+  const found = loaded[name] ?? loaded.default?.[name];
+  if (typeof found !== 'function') throw new Error(`module '${entry.slice(0, dot)}' has no function '${name}'`);
+  return found.bind(loaded);
+}
+
+async function loadModule(file) {
+  if (fs.existsSync(`${file}.mjs`)) return import(pathToFileURL(`${file}.mjs`));
+  try {
+    return require(file);
+  } catch (error) {
+    if (error?.code === 'ERR_REQUIRE_ESM') return import(pathToFileURL(require.resolve(file)));
+    if (error?.code === 'MODULE_NOT_FOUND' && error.message.includes(`'${file}'`)) {
+      throw new Error(`Cannot find module '${path.basename(file)}'`);
+    }
+    throw error;
+  }
+}
+
+/** Strict JSON: what JSON.stringify would drop or turn into null is an error, as in Python. */
+function toJson(value) {
+  if (value === undefined) return 'null';
+  const json = JSON.stringify(value, (_key, inner) => {
+    if (typeof inner === 'number' && !Number.isFinite(inner)) throw new Error('Out of range float values are not JSON compliant');
+    if (typeof inner === 'function' || typeof inner === 'symbol') throw new Error(`a ${typeof inner} is not JSON serializable`);
+    return inner;
+  });
+  return json ?? 'null';
+}
+
+const BEYOND_ASCII = /[\u0080-\uffff]/g;
+const STRING_OR_SEPARATOR = /"(?:[^"\\]|\\.)*"|[,:]/g;
+
+/** JSON text with Python's separators, ASCII only: clients of the original compare such texts. */
+function pythonStyle(json) {
+  const spaced = /[,:]/.test(json)
+    ? json.replace(STRING_OR_SEPARATOR, (token) => (token === ',' ? ', ' : token === ':' ? ': ' : token))
+    : json;
+  return spaced.replace(BEYOND_ASCII, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function jsonText(value) {
+  return Buffer.from(pythonStyle(JSON.stringify(value)));
+}
+
+function describe(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function printError(error) {
+  try {
+    fs.writeSync(2, `${error?.stack ?? String(error)}\n`);
+  } catch {
+    // user code closed it
+  }
+}
+
+function takeLog() {
+  try {
+    const log = readLog(1);
+    if (log.length > 0) fs.ftruncateSync(1, 0);
+    return log;
+  } catch {
+    return Buffer.alloc(0); // user code closed it
+  }
+}
+
+if (process.argv[2] === 'child') {
+  const [, , , socketPath, name, uid, gid] = process.argv;
+  runChild(socketPath, name, Number(uid), Number(gid));
+} else {
+  const { QINLING_SOCKET, QINLING_NAME } = process.env;
+  delete process.env.QINLING_NAME;
+  runParent(QINLING_SOCKET, QINLING_NAME);
+}

@@ -1,0 +1,2 @@
+// Greets: input {"name": "..."}.
+exports.main = (context, input) => `Hello, ${input?.name ?? 'World'}!`;

@@ -1,0 +1,4 @@
+# Greets: input {"name": "..."}.
+def main(input)
+  "Hello, #{(input || {})['name'] || 'World'}!"
+end
