@@ -1,7 +1,7 @@
 import { decayingMax, pipelineDepth } from '../protocol/limits.ts';
 import { BindFault, Kind, Outcome, type AgentMessage, type Bind, type Invoke, type Result } from '../protocol/message.ts';
-import type { ChildOutcome, HostChild } from './host-child.ts';
-import { LoadError, type LanguageHost } from './language-host.ts';
+import { LoadError, type ChildOutcome, type HostChild } from './host-child.ts';
+import type { LanguageHost } from './language-host.ts';
 import type { PackageCache } from './package-cache.ts';
 
 /** A queued invocation waits this long for the processes there are before the worker starts another one. */

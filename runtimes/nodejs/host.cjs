@@ -178,8 +178,9 @@ function spawnLimited({ name, scratch, uid, gid, files, processes, fileSize, soc
   const limits = ['ulimit -c 0'];
   if (files > 0) limits.push(`ulimit -n ${files}`);
   if (fileSize > 0) limits.push(`ulimit -f ${Math.floor(fileSize / 512)}`);
+  if (processes > 0) limits.push(`ulimit -p ${processes} 2>/dev/null || ulimit -u ${processes} 2>/dev/null`);
   const script = `${limits.join('; ')}; exec "$0" "$@"`;
-  const args = ['-c', script, process.execPath, __filename, 'child', socketPath, name, String(uid), String(gid), String(processes)];
+  const args = ['-c', script, process.execPath, __filename, 'child', socketPath, name, String(uid), String(gid)];
   const env = { PATH, LANG: 'C.UTF-8', HOME: scratch, TMPDIR: scratch };
   return spawn('/bin/sh', args, { cwd: scratch, env, stdio: ['ignore', log, log], detached: true });
 }

@@ -1,0 +1,117 @@
+import { basename, join } from 'node:path';
+import type { Logger } from 'pino';
+import type { AgentConfig } from './config.ts';
+import { GatewayLink } from './gateway-link.ts';
+import { HostSocket } from './host-socket.ts';
+import { makeReachable } from './interpreter-reach.ts';
+import { Isolation } from './isolation.ts';
+import { LanguageHost } from './language-host.ts';
+import { PackageCache } from './package-cache.ts';
+import { findRuntimes } from './runtime-catalog.ts';
+import { Worker, type WorkerContext } from './worker.ts';
+
+/** All parts of an agent, wired: link, workers, package cache, language hosts. */
+export class Agent {
+  readonly #link: GatewayLink;
+  readonly #workers: readonly Worker[];
+  readonly #hosts: readonly LanguageHost[];
+  readonly #socket: HostSocket;
+  readonly #packages: PackageCache;
+  readonly #isolation: Isolation;
+  #isClosed = false;
+
+  /** Finds the runtimes of this machine, starts their hosts, and dials the gateway. */
+  static async start(config: AgentConfig, token: () => string, log: Logger): Promise<Agent> {
+    const { workDirectory } = config;
+    const isolation = new Isolation(config.isolation, `qinling-${basename(workDirectory)}`);
+    log.info(isolation.describe());
+    const socket = new HostSocket(join(workDirectory, 'hosts.sock'));
+    await socket.listen();
+    const found = await findRuntimes(config.runtimesDirectory, config.searchPath);
+    const hosts: LanguageHost[] = [];
+    await Promise.all(
+      found.map(async (runtime) => {
+        const host = new LanguageHost({
+          runtime: makeReachable(runtime, isolation.changesUser, workDirectory),
+          socket,
+          isolation,
+          scratchDirectory: join(workDirectory, 'scratch'),
+          prewarmed: config.prewarmed,
+          log: hostLog(log),
+        });
+        try {
+          await host.start();
+          hosts.push(host);
+          log.info(`runtime ${runtime.definition.name}: ${runtime.interpreter} (${runtime.version})`);
+        } catch (error) {
+          await host.close();
+          log.error(`the runtime ${runtime.definition.name} is left out: ${(error as Error).message}`);
+        }
+      }),
+    );
+    const agent = new Agent(config, token, log, isolation, socket, hosts);
+    agent.#link.connect();
+    return agent;
+  }
+
+  private constructor(
+    config: AgentConfig,
+    token: () => string,
+    log: Logger,
+    isolation: Isolation,
+    socket: HostSocket,
+    hosts: readonly LanguageHost[],
+  ) {
+    this.#isolation = isolation;
+    this.#socket = socket;
+    this.#hosts = hosts;
+    const { gatewayUrl, agentName, workerCount, maxCacheBytes } = config;
+    const directory = join(config.workDirectory, 'packages');
+    this.#packages = new PackageCache({ directory, url: gatewayUrl, token, maxBytes: maxCacheBytes });
+    const context: WorkerContext = {
+      hosts: new Map(hosts.map((host) => [host.runtime.name, host])),
+      packages: this.#packages,
+      send: (message) => this.#link.send(message),
+      sendResult: (result) => this.#link.sendResult(result),
+      onWarning: (text) => log.warn(text),
+      concurrency: 1,
+      maxOutputBytes: 0,
+    };
+    this.#workers = Array.from({ length: workerCount }, (_, index) => new Worker(index, context));
+    const pools = hosts.map((host) => host.runtime.name).sort();
+    const url = gatewayUrl.replace(/^http/, 'ws');
+    this.#link = new GatewayLink(
+      { url, token, agentName, pools, workerCount, log: hostLog(log) },
+      {
+        onWelcome: (welcome) => {
+          context.concurrency = welcome.concurrency;
+          context.maxOutputBytes = welcome.maxOutputBytes;
+        },
+        onBind: (bind) => this.#workers[bind.worker]?.bind(bind),
+        onUnbind: (worker) => this.#workers[worker]?.unbind(),
+        onInvoke: (invoke) => this.#workers[invoke.worker]?.invoke(invoke),
+        boundTargets: () =>
+          this.#workers.flatMap((worker): [number, string][] =>
+            worker.targetKey === undefined ? [] : [[worker.index, worker.targetKey]],
+          ),
+      },
+    );
+  }
+
+  /** Lets what runs end, for so long at most, then ends every process. May be called twice. */
+  async close(drainMs: number): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (drainMs > 0) await this.#link.drain(drainMs);
+    this.#link.close();
+    await Promise.all(this.#hosts.map((host) => host.close()));
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+    await this.#socket.close();
+    this.#packages.close();
+    this.#isolation.close();
+  }
+}
+
+function hostLog(log: Logger) {
+  return { info: (text: string) => log.info(text), warn: (text: string) => log.warn(text) };
+}

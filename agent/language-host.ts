@@ -1,0 +1,264 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { HostChild, type ChildExit, type LoadSpec } from './host-child.ts';
+import type { HostConnection } from './host-connection.ts';
+import { ExitHow, FrameWriter, HostKind, type FrameReader } from './host-protocol.ts';
+import type { HostSocket } from './host-socket.ts';
+import type { Enclosure, Isolation } from './isolation.ts';
+import type { FoundRuntime } from './runtime-catalog.ts';
+
+const START_MS = 10_000;
+const FIRST_RESTART_MS = 100;
+const LAST_RESTART_MS = 10_000;
+const EMPTY = Buffer.alloc(0);
+
+export interface LanguageHostOptions {
+  readonly runtime: FoundRuntime;
+  readonly socket: HostSocket;
+  readonly isolation: Isolation;
+  /** Folder for the scratch directories of children. */
+  readonly scratchDirectory: string;
+  /** Idle children kept ready. */
+  readonly prewarmed: number;
+  readonly log: { info(text: string): void; warn(text: string): void };
+}
+
+/** A child on its way, or one that lives: what we must know to end it and to clean up behind it. */
+interface Member {
+  readonly name: string;
+  readonly enclosure: Enclosure;
+  pid: number;
+  connection: HostConnection | undefined;
+  child: HostChild | undefined;
+}
+
+/**
+ * One runtime on this machine: a parent process, and the children that it makes. Keeps some idle ones ready, so that a
+ * load costs the import of a module and not the start of an interpreter.
+ *
+ *   starting --Hello--> up --parent dies--> starting (backing off)
+ *   any --close()--> closed
+ */
+export class LanguageHost {
+  readonly runtime: FoundRuntime;
+  readonly #options: LanguageHostOptions;
+  readonly #members = new Map<string, Member>();
+  readonly #idle: HostChild[] = [];
+  readonly #waiting: ((child: HostChild | undefined) => void)[] = [];
+  #process: ChildProcess | undefined;
+  #control: HostConnection | undefined;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #restartMs = FIRST_RESTART_MS;
+  #spawning = 0;
+  #nextScratch = 0;
+  #isClosed = false;
+
+  constructor(options: LanguageHostOptions) {
+    this.runtime = options.runtime;
+    this.#options = options;
+  }
+
+  get idleCount(): number {
+    return this.#idle.length;
+  }
+
+  /** Starts the parent; resolves when it is up. Rejects when it does not come up in time. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { socket, runtime } = this.#options;
+      const name = socket.expect('Parent', (connection) => {
+        clearTimeout(timer);
+        this.#onParentUp(connection);
+        resolve();
+      });
+      const timer = setTimeout(() => {
+        socket.forget(name);
+        this.#process?.kill('SIGKILL');
+        reject(new Error(`the language host of ${runtime.name} did not start`));
+      }, START_MS);
+      this.#startParent(name);
+    });
+  }
+
+  /**
+   * Takes an idle child (or waits for one) and loads the target into it. Rejects with LoadError where the target is at
+   * fault; when the signal aborts, with LoadError too, and the child is killed.
+   */
+  async load(spec: LoadSpec, signal: AbortSignal): Promise<HostChild> {
+    const child = await this.#takeChild(signal);
+    try {
+      await child.load(spec, signal);
+    } catch (error) {
+      child.kill();
+      throw error;
+    }
+    const member = this.#members.get(child.name);
+    if (member !== undefined) {
+      this.#options.isolation.limit(member.enclosure, child.pid, spec.memoryBytes, spec.cpuMillicores, () => child.kill());
+    }
+    return child;
+  }
+
+  /** Ends parent and children; resolves when they are gone and nothing of them is left. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#restartTimer);
+    for (const wake of this.#waiting.splice(0)) wake(undefined);
+    const parent = this.#process;
+    if (parent === undefined || parent.exitCode !== null || parent.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => parent.once('exit', () => resolve()));
+    this.#control?.destroy(); // it ends its children, and then itself
+    const timer = setTimeout(() => parent.kill('SIGKILL'), START_MS);
+    await gone;
+    clearTimeout(timer);
+    await Promise.all([...this.#members.values()].map((member) => this.#bury(member, lostExit())));
+  }
+
+  #startParent(name: string): void {
+    const { runtime, socket, log } = this.#options;
+    const { command, args } = runtime;
+    const environment = { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', QINLING_SOCKET: socket.path, QINLING_NAME: name };
+    const parent = spawn(command, args, { env: environment, cwd: '/', stdio: ['ignore', 'ignore', 'inherit'] });
+    parent.on('error', (error) => log.warn(`the language host of ${runtime.name} did not start: ${error.message}`));
+    parent.once('exit', (code, signal) => {
+      if (this.#process === parent) this.#onParentGone(`${signal ?? `code ${code}`}`);
+    });
+    this.#process = parent;
+  }
+
+  #onParentUp(connection: HostConnection): void {
+    this.#control = connection;
+    this.#restartMs = FIRST_RESTART_MS;
+    connection.listen({ onFrame: (frame) => this.#onControlFrame(frame), onClosed: () => this.#process?.kill('SIGKILL') });
+    this.#fill();
+  }
+
+  #onParentGone(reason: string): void {
+    this.#control = undefined;
+    for (const member of [...this.#members.values()]) void this.#bury(member, lostExit());
+    if (this.#isClosed) return;
+    const { log } = this.#options;
+    log.warn(`the language host of ${this.runtime.name} ended (${reason}); it starts again in ${this.#restartMs} ms`);
+    this.#restartTimer = setTimeout(() => {
+      this.start().catch((error: unknown) => log.warn((error as Error).message));
+    }, this.#restartMs);
+    this.#restartMs = Math.min(this.#restartMs * 2, LAST_RESTART_MS);
+  }
+
+  /** Makes children until there are as many as wanted: idle ones, and one for everybody who waits. */
+  #fill(): void {
+    if (this.#control === undefined || this.#isClosed) return;
+    const wanted = this.#options.prewarmed + this.#waiting.length;
+    for (let count = this.#idle.length + this.#spawning; count < wanted; count++) this.#spawn();
+  }
+
+  #spawn(): void {
+    const { socket, isolation, scratchDirectory, log } = this.#options;
+    const name = socket.expect('Child', (connection) => this.#onChildUp(name, connection));
+    let enclosure: Enclosure;
+    try {
+      enclosure = isolation.enclose(name);
+    } catch (error) {
+      socket.forget(name);
+      return log.warn(`no process for ${this.runtime.name}: ${(error as Error).message}`);
+    }
+    this.#spawning++;
+    this.#members.set(name, { name, enclosure, pid: 0, connection: undefined, child: undefined });
+    const { uid, cgroup, limits } = enclosure;
+    const joinFiles = cgroup?.joinFiles ?? [];
+    const writer = new FrameWriter(HostKind.Spawn)
+      .text(name)
+      .u32(uid)
+      .u32(uid)
+      .u32(limits.openFiles)
+      .u32(limits.processes)
+      .u64(limits.fileBytes)
+      .text(join(scratchDirectory, `${this.runtime.name}-${this.#nextScratch++}`))
+      .u8(joinFiles.length);
+    for (const file of joinFiles) writer.text(file);
+    this.#control!.send(writer.finish());
+  }
+
+  #onControlFrame(frame: FrameReader): void {
+    if (frame.kind === HostKind.Spawned) {
+      const member = this.#members.get(frame.text());
+      if (member === undefined) return;
+      member.pid = frame.u32();
+      this.#adopt(member);
+    } else if (frame.kind === HostKind.Exited) {
+      const member = this.#members.get(frame.text());
+      const exit = { how: frame.u8(), code: frame.u32(), log: frame.bytes() };
+      const reason = frame.text();
+      if (exit.how === ExitHow.NotMade) this.#options.log.warn(`no process for ${this.runtime.name}: ${reason}`);
+      if (member !== undefined) void this.#bury(member, exit);
+    }
+  }
+
+  #onChildUp(name: string, connection: HostConnection): void {
+    const member = this.#members.get(name);
+    if (member === undefined) return connection.destroy();
+    member.connection = connection;
+    this.#adopt(member);
+  }
+
+  /** Both its parent's Spawned and its own Hello are there: it is ready for a target. */
+  #adopt(member: Member): void {
+    if (member.pid === 0 || member.connection === undefined || member.child !== undefined) return;
+    this.#spawning--;
+    const child = new HostChild(member.name, member.pid, member.connection, () => this.#kill(member.name));
+    member.child = child;
+    const wake = this.#waiting.shift();
+    if (wake !== undefined) wake(child);
+    else this.#idle.push(child);
+  }
+
+  #kill(name: string): void {
+    this.#control?.send(new FrameWriter(HostKind.Kill).text(name).finish());
+  }
+
+  async #bury(member: Member, exit: ChildExit): Promise<void> {
+    if (!this.#members.delete(member.name)) return;
+    const { child, enclosure, pid, name } = member;
+    if (child === undefined) {
+      this.#spawning--;
+      this.#options.socket.forget(name);
+      member.connection?.destroy();
+    } else {
+      const index = this.#idle.indexOf(child);
+      if (index >= 0) this.#idle.splice(index, 1);
+      child.exited(exit);
+    }
+    const isNeverMade = exit.how === ExitHow.NotMade;
+    if (isNeverMade) setTimeout(() => this.#fill(), FIRST_RESTART_MS).unref();
+    else this.#fill();
+    await this.#options.isolation.release(enclosure, pid);
+  }
+
+  #takeChild(signal: AbortSignal): Promise<HostChild> {
+    const child = this.#idle.shift();
+    if (child !== undefined) {
+      setImmediate(() => this.#fill()); // its successor, beside the load and not before it
+      return Promise.resolve(child);
+    }
+    return new Promise((resolve, reject) => {
+      const wake = (ready: HostChild | undefined) => {
+        signal.removeEventListener('abort', onAbort);
+        if (ready === undefined) reject(new Error(`the language host of ${this.runtime.name} is closing`));
+        else resolve(ready);
+      };
+      const onAbort = () => {
+        this.#waiting.splice(this.#waiting.indexOf(wake), 1);
+        reject(new Error(`no process of ${this.runtime.name} came in time`));
+      };
+      signal.addEventListener('abort', onAbort);
+      this.#waiting.push(wake);
+      this.#fill();
+    });
+  }
+}
+
+/** The end of a child whose parent cannot tell how it was. */
+function lostExit(): ChildExit {
+  return { how: ExitHow.Signal, code: 9, log: EMPTY };
+}
+
