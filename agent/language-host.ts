@@ -50,6 +50,9 @@ export class LanguageHost {
   #restartTimer: NodeJS.Timeout | undefined;
   #restartMs = FIRST_RESTART_MS;
   #spawning = 0;
+  /** Delay before the next child after one that never became ready; 0 while all is well. */
+  #respawnMs = 0;
+  #respawnTimer: NodeJS.Timeout | undefined;
   #nextScratch = 0;
   #isClosed = false;
 
@@ -86,6 +89,7 @@ export class LanguageHost {
    */
   async load(spec: LoadSpec, signal: AbortSignal): Promise<HostChild> {
     const child = await this.#takeChild(signal);
+    this.#respawnMs = 0;
     try {
       await child.load(spec, signal);
     } catch (error) {
@@ -103,6 +107,7 @@ export class LanguageHost {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#restartTimer);
+    clearTimeout(this.#respawnTimer);
     for (const wake of this.#waiting.splice(0)) wake(undefined);
     const parent = this.#process;
     if (parent === undefined || parent.exitCode !== null || parent.signalCode !== null) return;
@@ -147,9 +152,17 @@ export class LanguageHost {
 
   /** Makes children until there are as many as wanted: idle ones, and one for everybody who waits. */
   #fill(): void {
-    if (this.#control === undefined || this.#isClosed) return;
+    if (this.#control === undefined || this.#isClosed || this.#respawnTimer !== undefined) return;
     const wanted = this.#options.prewarmed + this.#waiting.length;
     for (let count = this.#idle.length + this.#spawning; count < wanted; count++) this.#spawn();
+  }
+
+  #fillLater(): void {
+    this.#respawnMs = Math.min(Math.max(this.#respawnMs * 2, FIRST_RESTART_MS), LAST_RESTART_MS);
+    this.#respawnTimer ??= setTimeout(() => {
+      this.#respawnTimer = undefined;
+      this.#fill();
+    }, this.#respawnMs).unref();
   }
 
   #spawn(): void {
@@ -189,7 +202,10 @@ export class LanguageHost {
       const member = this.#members.get(frame.text());
       const exit = { how: frame.u8(), code: frame.u32(), log: frame.bytes() };
       const reason = frame.text();
-      if (exit.how === ExitHow.NotMade) this.#options.log.warn(`no process for ${this.runtime.name}: ${reason}`);
+      if (member !== undefined && this.#isUnused(member)) {
+        const why = reason === '' ? `exit ${exit.code} ${exit.log.toString().trim()}` : reason;
+        this.#options.log.warn(`a process of ${this.runtime.name} ended before it was used: ${why}`);
+      }
       if (member !== undefined) void this.#bury(member, exit);
     }
   }
@@ -219,6 +235,7 @@ export class LanguageHost {
   async #bury(member: Member, exit: ChildExit): Promise<void> {
     if (!this.#members.delete(member.name)) return;
     const { child, enclosure, pid, name } = member;
+    const wasUnused = this.#isUnused(member);
     if (child === undefined) {
       this.#spawning--;
       this.#options.socket.forget(name);
@@ -228,10 +245,14 @@ export class LanguageHost {
       if (index >= 0) this.#idle.splice(index, 1);
       child.exited(exit);
     }
-    const isNeverMade = exit.how === ExitHow.NotMade;
-    if (isNeverMade) setTimeout(() => this.#fill(), FIRST_RESTART_MS).unref();
+    if (wasUnused) this.#fillLater();
     else this.#fill();
     await this.#options.isolation.release(enclosure, pid);
+  }
+
+  /** True for a child that no target was loaded into: its end is the host's fault. */
+  #isUnused({ child }: Member): boolean {
+    return child === undefined || this.#idle.includes(child);
   }
 
   #takeChild(signal: AbortSignal): Promise<HostChild> {

@@ -1,5 +1,5 @@
-import { decayingMax, pipelineDepth } from '../protocol/limits.ts';
 import { BindFault, Kind, Outcome, type AgentMessage, type Bind, type Invoke, type Result } from '../protocol/message.ts';
+import { RecentDurations } from '../protocol/recent-durations.ts';
 import { LoadError, type ChildOutcome, type HostChild } from './host-child.ts';
 import type { LanguageHost } from './language-host.ts';
 import type { PackageCache } from './package-cache.ts';
@@ -45,7 +45,7 @@ class Assignment {
   #queue: Queued[] = [];
   #packageDirectory = '';
   #loading = 0;
-  #recentMaxMs: number | undefined = undefined;
+  readonly #durations = new RecentDurations();
   #growthTimer: NodeJS.Timeout | undefined;
 
   constructor(bind: Bind, host: LanguageHost, context: WorkerContext) {
@@ -131,7 +131,7 @@ class Assignment {
   }
 
   #childWithRoom(): HostChild | undefined {
-    const depth = pipelineDepth(this.#recentMaxMs);
+    const depth = this.#durations.depth;
     let best: HostChild | undefined;
     for (const child of this.#children) {
       if (!child.isAlive || child.inFlight >= depth) continue;
@@ -148,11 +148,15 @@ class Assignment {
 
   #grow(): void {
     this.#growthTimer = undefined;
-    const before = performance.now() - GROWTH_WAIT_MS;
-    const late = this.#queue.filter(({ sinceMs }) => sinceMs <= before + 1).length;
-    const room = this.#context.concurrency - this.#children.length - this.#loading;
-    for (let count = this.#loading; count < Math.min(late, this.#loading + room); count++) this.#loadMore();
-    if (this.#queue.length > 0) this.#growIfNeeded();
+    const [oldest] = this.#queue;
+    if (oldest === undefined) return;
+    const processes = this.#children.length + this.#loading;
+    const turns = Math.max(1, this.#queue.length / processes);
+    if (this.#durations.expectedMs(turns, oldest.sinceMs, performance.now()) >= GROWTH_WAIT_MS) {
+      const more = Math.min(this.#queue.length - this.#loading, this.#context.concurrency - processes);
+      for (let count = 0; count < more; count++) this.#loadMore();
+    }
+    this.#growIfNeeded();
   }
 
   #run(child: HostChild, queued: Queued): void {
@@ -163,7 +167,7 @@ class Assignment {
         this.#queue.unshift(queued);
       } else {
         const { output, log, isLogCut, durationMicros } = outcome;
-        if (outcome.kind !== 'notStarted') this.#recentMaxMs = decayingMax(this.#recentMaxMs, durationMicros / 1000);
+        if (outcome.kind !== 'notStarted') this.#durations.record(durationMicros / 1000, performance.now());
         this.#answer(slot, OUTCOMES[outcome.kind], output, durationMicros, log, isLogCut);
       }
       if (this.#queue.length > 0) this.#feed();

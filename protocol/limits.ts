@@ -21,26 +21,3 @@ export const LAST_RECONNECT_MS = 5_000;
 
 /** How long the gateway waits for a lost agent to come back with its invocations before it settles them. */
 export const RETURN_GRACE_MS = 15_000;
-
-const DEPTH_BY_DURATION: readonly (readonly [maxMs: number, depth: number])[] = [
-  [0.25, 16],
-  [0.5, 8],
-  [1, 4],
-  [2, 2],
-];
-
-/**
- * How many invocations one process may hold at a time: more than one only when all recent ones were short, so that a
- * slow call never traps a fast one behind it. `recentMaxMs`: the longest recent duration (decaying), undefined if none.
- */
-export function pipelineDepth(recentMaxMs: number | undefined): number {
-  if (recentMaxMs === undefined) return 1;
-  for (const [maxMs, depth] of DEPTH_BY_DURATION) if (recentMaxMs <= maxMs) return depth;
-  return 1;
-}
-
-/** The longest recent duration: a new one raises it at once, short ones let it fall by 3 % each. */
-export function decayingMax(recentMaxMs: number | undefined, durationMs: number): number {
-  if (recentMaxMs === undefined) return durationMs;
-  return Math.max(durationMs, recentMaxMs * 0.97);
-}

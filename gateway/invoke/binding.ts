@@ -1,4 +1,4 @@
-import { decayingMax, pipelineDepth } from '../../protocol/limits.ts';
+import { RecentDurations } from '../../protocol/recent-durations.ts';
 import type { Seat, SeatOwner } from '../link/seat.ts';
 import type { Call } from './call.ts';
 import type { Target } from './target.ts';
@@ -20,8 +20,7 @@ export class Binding implements SeatOwner {
   lastUsedMs = 0;
   /** No longer in the table: its workers are given back when its last call has ended. */
   isRetired = false;
-  #recentMaxMs: number | undefined = undefined;
-  #meanMs = 0;
+  readonly durations = new RecentDurations();
 
   constructor(target: Target, concurrency: number) {
     this.target = target;
@@ -33,26 +32,15 @@ export class Binding implements SeatOwner {
     return this.inFlight === 0 && this.placing === 0 && this.line.length === 0;
   }
 
-  /** Decaying average of recent durations; 0 before the first. */
-  get meanMs(): number {
-    return this.#meanMs;
-  }
-
   /** Hot. The bound worker with the fewest invocations that has room for one more. */
   seatWithRoom(): Seat | undefined {
-    const room = this.#concurrency * pipelineDepth(this.#recentMaxMs);
+    const room = this.#concurrency * this.durations.depth;
     let best: Seat | undefined;
     for (const seat of this.seats) {
       if (seat.inFlight >= room || seat.isYielding || !seat.link.isReady) continue;
       if (best === undefined || seat.inFlight < best.inFlight) best = seat;
     }
     return best;
-  }
-
-  /** Hot. */
-  recordDuration(durationMs: number): void {
-    this.#recentMaxMs = decayingMax(this.#recentMaxMs, durationMs);
-    this.#meanMs = this.#meanMs === 0 ? durationMs : this.#meanMs * 0.9 + durationMs * 0.1;
   }
 
   removeSeat(seat: Seat): void {

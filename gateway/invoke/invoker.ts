@@ -115,7 +115,7 @@ export class Invoker implements CallHandler, PlacementListener {
     const { binding } = call;
     seat.inFlight--;
     binding.inFlight--;
-    if (durationMs !== undefined) binding.recordDuration(durationMs);
+    if (durationMs !== undefined) binding.durations.record(durationMs, performance.now());
     if (seat.isYielding && seat.inFlight === 0) {
       this.#placement.release(binding, seat);
       this.#placement.serveHungry();
@@ -233,10 +233,11 @@ export class Invoker implements CallHandler, PlacementListener {
       return;
     }
     const { concurrency } = this.#options;
-    const waitedMs = nowMs - (binding.line.peek()?.acceptedAtMs ?? nowMs);
     const turns = binding.line.length / (binding.seats.length * concurrency);
-    if (Math.max(waitedMs, turns * binding.meanMs) < GROWTH_WAIT_MS) return;
-    const wanted = binding.meanMs > 0 && binding.meanMs < GROWTH_WAIT_MS ? 1 : Math.ceil(binding.line.length / concurrency);
+    const sinceMs = binding.line.peek()?.acceptedAtMs ?? nowMs;
+    if (binding.durations.expectedMs(Math.max(1, turns), sinceMs, nowMs) < GROWTH_WAIT_MS) return;
+    const { meanMs } = binding.durations;
+    const wanted = meanMs > 0 && meanMs < GROWTH_WAIT_MS ? 1 : Math.ceil(binding.line.length / concurrency);
     for (let count = binding.placing; count < wanted && !this.#placement.isHungry(binding); count++) {
       this.#placement.place(binding, nowMs);
     }

@@ -32,6 +32,7 @@ MAX_FRAME = 64 * 1024 * 1024
 LOG_READ = 65537  # one byte more than is kept tells that there was more
 LOG_FLOOD = 1024 * 1024
 WATCH_SECONDS = 0.02
+MAX_INHERITED = 1024  # descriptors of the parent are below this
 POSITIONAL = '__function_input'
 RESOURCES = 'Function execution failed because of too much resource consumption'
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -362,19 +363,14 @@ def start_child(path, name, log, scratch, groups, uid, gid, limits):
             procs.write(str(os.getpid()))
     connection = dial(path)
     connection.sendall(frame(HELLO, struct.pack('>B', CHILD), pack_text(name), pack_text(version())))
-    own = fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD, 100)
+    own = connection.fileno()
+    fcntl.fcntl(own, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.closerange(3, own)
-    os.closerange(own + 1, own + 100)
-    fcntl.fcntl(own, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-    connection = socket.fromfd(own, socket.AF_UNIX, socket.SOCK_STREAM) if not PY3 else socket.socket(
-        socket.AF_UNIX, socket.SOCK_STREAM, fileno=own)
-    if not PY3:
-        fcntl.fcntl(connection.fileno(), fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-        os.close(own)
+    os.closerange(own + 1, MAX_INHERITED)
     drop_rights(uid, gid, limits)
     os.chdir(scratch)
     os.environ.clear()
