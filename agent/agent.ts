@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { AgentConfig } from './config.ts';
 import { GatewayLink } from './gateway-link.ts';
@@ -9,6 +9,10 @@ import { LanguageHost } from './language-host.ts';
 import { PackageCache } from './package-cache.ts';
 import { findRuntimes } from './runtime-catalog.ts';
 import { Worker, type WorkerContext } from './worker.ts';
+
+/** For the count of user ids only: a few more or less do not matter. */
+const PROCESSES_PER_WORKER = 4;
+const SPARE_PROCESSES = 32;
 
 /** All parts of an agent, wired: link, workers, package cache, language hosts. */
 export class Agent {
@@ -23,7 +27,8 @@ export class Agent {
   /** Finds the runtimes of this machine, starts their hosts, and dials the gateway. */
   static async start(config: AgentConfig, token: () => string, log: Logger): Promise<Agent> {
     const { workDirectory } = config;
-    const isolation = new Isolation(config.isolation, `qinling-${basename(workDirectory)}`);
+    const processCount = config.workerCount * PROCESSES_PER_WORKER + SPARE_PROCESSES;
+    const isolation = await Isolation.open(config.isolation, `qinling-${process.pid}`, processCount);
     log.info(isolation.describe());
     const socket = new HostSocket(join(workDirectory, 'hosts.sock'));
     await socket.listen();

@@ -1,10 +1,8 @@
 import { CgroupTree, type Cgroup } from './cgroup.ts';
 import { LEAVE_ID } from './host-protocol.ts';
 import { MemoryWatch } from './memory-watch.ts';
+import { UserIds } from './user-ids.ts';
 
-/** Users for processes of user code, where the agent may change users. No account has them, no file is theirs. */
-const FIRST_UID = 64_000;
-const UID_COUNT = 1_400; // 65534 is nobody's
 const OPEN_FILES = 1_024;
 const PROCESSES = 128;
 const FILE_BYTES = 500 * 1024 * 1024;
@@ -25,15 +23,25 @@ export interface Enclosure {
 
 /** What this machine lets us do to keep processes of user code apart: own users, control groups, or the memory watch. */
 export class Isolation {
-  readonly changesUser: boolean;
   readonly #cgroups: CgroupTree | undefined;
   readonly #memory = new MemoryWatch();
-  readonly #freeUids: number[] = [];
+  readonly #userIds: UserIds | undefined;
 
-  constructor(mode: 'auto' | 'none', name: string) {
-    this.changesUser = mode === 'auto' && process.getuid?.() === 0;
-    this.#cgroups = mode === 'auto' ? CgroupTree.open(name) : undefined;
-    if (this.changesUser) for (let count = UID_COUNT; count > 0; count--) this.#freeUids.push(FIRST_UID + count - 1);
+  private constructor(userIds: UserIds | undefined, cgroups: CgroupTree | undefined) {
+    this.#userIds = userIds;
+    this.#cgroups = cgroups;
+  }
+
+  /** `name` is this agent's, unlike others'; `processCount`: how many processes there will be at a time. */
+  static async open(mode: 'auto' | 'none', name: string, processCount: number): Promise<Isolation> {
+    if (mode === 'none') return new Isolation(undefined, undefined);
+    const userIds = process.getuid?.() === 0 ? await UserIds.claim(processCount) : undefined;
+    return new Isolation(userIds, CgroupTree.open(name));
+  }
+
+  /** True if processes of user code run as other users than the agent. */
+  get changesUser(): boolean {
+    return this.#userIds !== undefined;
   }
 
   /** In words, for the log. */
@@ -45,7 +53,7 @@ export class Isolation {
 
   /** Throws where there is no user left. */
   enclose(childName: string): Enclosure {
-    const uid = this.changesUser ? this.#freeUids.pop() : LEAVE_ID;
+    const uid = this.#userIds === undefined ? LEAVE_ID : this.#userIds.take();
     if (uid === undefined) throw new Error('no free user for another process');
     const limits = { openFiles: OPEN_FILES, processes: this.changesUser ? PROCESSES : 0, fileBytes: FILE_BYTES };
     return { uid, cgroup: this.#cgroups?.make(childName), limits };
@@ -60,10 +68,11 @@ export class Isolation {
   async release({ uid, cgroup }: Enclosure, pid: number): Promise<void> {
     this.#memory.remove(pid);
     await cgroup?.remove();
-    if (uid !== LEAVE_ID) this.#freeUids.unshift(uid); // used last: whatever should still run there is long gone
+    this.#userIds?.giveBack(uid);
   }
 
   close(): void {
     this.#cgroups?.remove();
+    this.#userIds?.close();
   }
 }
