@@ -28,7 +28,7 @@ export class Agent {
   static async start(config: AgentConfig, token: () => string, log: Logger): Promise<Agent> {
     const { workDirectory } = config;
     const processCount = config.workerCount * PROCESSES_PER_WORKER + SPARE_PROCESSES;
-    const isolation = await Isolation.open(config.isolation, `qinling-${process.pid}`, processCount);
+    const isolation = await Isolation.open(config.isolation, processCount);
     log.info(isolation.describe());
     const socket = new HostSocket(join(workDirectory, 'hosts.sock'));
     await socket.listen();

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Control groups, version 1: one folder per controller. Version 2 is not used yet; the memory watch stands in there. */
 const CONTROLLERS = ['memory', 'cpu', 'pids'] as const;
 const ROOT = '/sys/fs/cgroup';
+const PREFIX = 'qinling-agent-';
 const CPU_PERIOD_MICROS = 100_000;
 const LEAST_CPU_QUOTA_MICROS = 1_000;
 const REMOVE_TRIES = 50;
@@ -69,13 +70,16 @@ export class CgroupTree {
     this.#bases = bases;
   }
 
-  /** Undefined where this machine does not let us make groups. */
-  static open(name: string): CgroupTree | undefined {
+  /** The groups of this process; undefined where this machine does not let us make any. */
+  static open(): CgroupTree | undefined {
     const bases: string[] = [];
     try {
       const own = ownGroups();
       for (const controller of CONTROLLERS) {
-        const base = join(ROOT, controller, existsSync(join(ROOT, controller, own[controller] ?? '')) ? (own[controller] ?? '') : '', name);
+        const above = join(ROOT, controller, own[controller] ?? '');
+        const parent = existsSync(above) ? above : join(ROOT, controller); // in a container /proc may tell the host's path
+        removeLeftOvers(parent);
+        const base = join(parent, `${PREFIX}${process.pid}`);
         mkdirSync(base, { recursive: true });
         bases.push(base);
         if (!existsSync(join(base, 'cgroup.procs'))) throw new Error('not a cgroup file system');
@@ -95,6 +99,19 @@ export class CgroupTree {
 
   remove(): void {
     for (const base of this.#bases) tryRemove(base);
+  }
+}
+
+/** Removes the groups of agents that were killed: their names tell the process. */
+function removeLeftOvers(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : '';
+    if (!/^\d+$/.test(pid) || existsSync(`/proc/${pid}`)) continue;
+    const base = join(parent, name);
+    for (const entry of readdirSync(base, { withFileTypes: true })) {
+      if (entry.isDirectory()) tryRemove(join(base, entry.name));
+    }
+    tryRemove(base);
   }
 }
 

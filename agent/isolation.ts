@@ -32,11 +32,11 @@ export class Isolation {
     this.#cgroups = cgroups;
   }
 
-  /** `name` is this agent's, unlike others'; `processCount`: how many processes there will be at a time. */
-  static async open(mode: 'auto' | 'none', name: string, processCount: number): Promise<Isolation> {
+  /** `processCount`: how many processes there will be at a time. */
+  static async open(mode: 'auto' | 'none', processCount: number): Promise<Isolation> {
     if (mode === 'none') return new Isolation(undefined, undefined);
     const userIds = process.getuid?.() === 0 ? await UserIds.claim(processCount) : undefined;
-    return new Isolation(userIds, CgroupTree.open(name));
+    return new Isolation(userIds, CgroupTree.open());
   }
 
   /** True if processes of user code run as other users than the agent. */

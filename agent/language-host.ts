@@ -49,6 +49,8 @@ export class LanguageHost {
   #control: HostConnection | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #restartMs = FIRST_RESTART_MS;
+  /** Clean-ups behind ended children. */
+  readonly #burials = new Set<Promise<void>>();
   #spawning = 0;
   /** Delay before the next child after one that never became ready; 0 while all is well. */
   #respawnMs = 0;
@@ -110,13 +112,14 @@ export class LanguageHost {
     clearTimeout(this.#respawnTimer);
     for (const wake of this.#waiting.splice(0)) wake(undefined);
     const parent = this.#process;
-    if (parent === undefined || parent.exitCode !== null || parent.signalCode !== null) return;
+    if (parent === undefined || parent.exitCode !== null || parent.signalCode !== null) return void (await Promise.all(this.#burials));
     const gone = new Promise<void>((resolve) => parent.once('exit', () => resolve()));
     this.#control?.destroy(); // it ends its children, and then itself
     const timer = setTimeout(() => parent.kill('SIGKILL'), START_MS);
     await gone;
     clearTimeout(timer);
-    await Promise.all([...this.#members.values()].map((member) => this.#bury(member, lostExit())));
+    for (const member of [...this.#members.values()]) this.#bury(member, lostExit());
+    await Promise.all(this.#burials);
   }
 
   #startParent(name: string): void {
@@ -140,7 +143,7 @@ export class LanguageHost {
 
   #onParentGone(reason: string): void {
     this.#control = undefined;
-    for (const member of [...this.#members.values()]) void this.#bury(member, lostExit());
+    for (const member of [...this.#members.values()]) this.#bury(member, lostExit());
     if (this.#isClosed) return;
     const { log } = this.#options;
     log.warn(`the language host of ${this.runtime.name} ended (${reason}); it starts again in ${this.#restartMs} ms`);
@@ -206,7 +209,7 @@ export class LanguageHost {
         const why = reason === '' ? `exit ${exit.code} ${exit.log.toString().trim()}` : reason;
         this.#options.log.warn(`a process of ${this.runtime.name} ended before it was used: ${why}`);
       }
-      if (member !== undefined) void this.#bury(member, exit);
+      if (member !== undefined) this.#bury(member, exit);
     }
   }
 
@@ -232,7 +235,7 @@ export class LanguageHost {
     this.#control?.send(new FrameWriter(HostKind.Kill).text(name).finish());
   }
 
-  async #bury(member: Member, exit: ChildExit): Promise<void> {
+  #bury(member: Member, exit: ChildExit): void {
     if (!this.#members.delete(member.name)) return;
     const { child, enclosure, pid, name } = member;
     const wasUnused = this.#isUnused(member);
@@ -247,7 +250,8 @@ export class LanguageHost {
     }
     if (wasUnused) this.#fillLater();
     else this.#fill();
-    await this.#options.isolation.release(enclosure, pid);
+    const burial = this.#options.isolation.release(enclosure, pid).finally(() => this.#burials.delete(burial));
+    this.#burials.add(burial);
   }
 
   /** True for a child that no target was loaded into: its end is the host's fault. */
