@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { FrameBatch, decodeFrame } from '../protocol/codec.ts';
 import { FIRST_RECONNECT_MS, LAST_RECONNECT_MS, PROTOCOL_VERSION } from '../protocol/limits.ts';
-import { Kind, type AgentMessage, type Bind, type GatewayMessage, type Invoke, type Result, type Welcome } from '../protocol/message.ts';
+import {
+  Kind,
+  type AgentMessage,
+  type Bind,
+  type GatewayMessage,
+  type Invoke,
+  type Result,
+  type Welcome,
+} from '../protocol/message.ts';
 import { Socket } from './socket.ts';
 
 export const GatewayLinkState = { Away: 'away', Greeting: 'greeting', Ready: 'ready', Closed: 'closed' } as const;

@@ -179,7 +179,13 @@ export class HostChild {
     clearTimeout(this.#timer);
     const next = this.#pending[0];
     if (next !== undefined && !this.#isDying) this.#startClock(next);
-    head.onOutcome({ kind: outcome === HostOutcome.Returned ? 'returned' : 'failed', output, durationMicros, log, isLogCut });
+    head.onOutcome({
+      kind: outcome === HostOutcome.Returned ? 'returned' : 'failed',
+      output,
+      durationMicros,
+      log,
+      isLogCut,
+    });
   }
 
   #onClosed(): void {

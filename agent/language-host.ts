@@ -100,7 +100,9 @@ export class LanguageHost {
     }
     const member = this.#members.get(child.name);
     if (member !== undefined) {
-      this.#options.isolation.limit(member.enclosure, child.pid, spec.memoryBytes, spec.cpuMillicores, () => child.kill());
+      this.#options.isolation.limit(member.enclosure, child.pid, spec.memoryBytes, spec.cpuMillicores, () =>
+        child.kill(),
+      );
     }
     return child;
   }
@@ -112,7 +114,8 @@ export class LanguageHost {
     clearTimeout(this.#respawnTimer);
     for (const wake of this.#waiting.splice(0)) wake(undefined);
     const parent = this.#process;
-    if (parent === undefined || parent.exitCode !== null || parent.signalCode !== null) return void (await Promise.all(this.#burials));
+    if (parent === undefined || parent.exitCode !== null || parent.signalCode !== null)
+      return void (await Promise.all(this.#burials));
     const gone = new Promise<void>((resolve) => parent.once('exit', () => resolve()));
     this.#control?.destroy(); // it ends its children, and then itself
     const timer = setTimeout(() => parent.kill('SIGKILL'), START_MS);
@@ -125,7 +128,12 @@ export class LanguageHost {
   #startParent(name: string): void {
     const { runtime, socket, log } = this.#options;
     const { command, args } = runtime;
-    const environment = { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', QINLING_SOCKET: socket.path, QINLING_NAME: name };
+    const environment = {
+      PATH: process.env['PATH'] ?? '',
+      LANG: 'C.UTF-8',
+      QINLING_SOCKET: socket.path,
+      QINLING_NAME: name,
+    };
     const parent = spawn(command, args, { env: environment, cwd: '/', stdio: ['ignore', 'ignore', 'inherit'] });
     parent.on('error', (error) => log.warn(`the language host of ${runtime.name} did not start: ${error.message}`));
     parent.once('exit', (code, signal) => {
@@ -137,7 +145,10 @@ export class LanguageHost {
   #onParentUp(connection: HostConnection): void {
     this.#control = connection;
     this.#restartMs = FIRST_RESTART_MS;
-    connection.listen({ onFrame: (frame) => this.#onControlFrame(frame), onClosed: () => this.#process?.kill('SIGKILL') });
+    connection.listen({
+      onFrame: (frame) => this.#onControlFrame(frame),
+      onClosed: () => this.#process?.kill('SIGKILL'),
+    });
     this.#fill();
   }
 
@@ -286,4 +297,3 @@ export class LanguageHost {
 function lostExit(): ChildExit {
   return { how: ExitHow.Signal, code: 9, log: EMPTY };
 }
-

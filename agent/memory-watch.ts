@@ -57,7 +57,7 @@ function treeBytes(processes: ReadonlyMap<number, ProcessInfo>, root: number): n
   if (own === undefined) return undefined;
   const members = new Set([root]);
   let bytes = own.bytes;
-  for (let isGrown = true; isGrown; ) {
+  for (let isGrown = true; isGrown;) {
     isGrown = false;
     for (const [pid, { parent, bytes: more }] of processes) {
       if (members.has(pid) || !members.has(parent)) continue;

@@ -62,7 +62,12 @@ function readDefinition(path: string): RuntimeDefinition {
 
 /** Looks for the interpreter of each runtime; those without one are left out. `searchPath` goes before PATH. */
 export async function findRuntimes(directory: string, searchPath: readonly string[]): Promise<RuntimeOnMachine[]> {
-  const folders = [...searchPath, ...(process.env['PATH'] ?? '').split(delimiter), ...SYSTEM_FOLDERS, ...managerFolders()];
+  const folders = [
+    ...searchPath,
+    ...(process.env['PATH'] ?? '').split(delimiter),
+    ...SYSTEM_FOLDERS,
+    ...managerFolders(),
+  ];
   const found = await Promise.all(
     readDefinitions(directory).map(async ({ definition, folder }) => {
       const hit = await findInterpreter(definition, folders);

@@ -1,4 +1,12 @@
-import { BindFault, Kind, Outcome, type AgentMessage, type Bind, type Invoke, type Result } from '../protocol/message.ts';
+import {
+  BindFault,
+  Kind,
+  Outcome,
+  type AgentMessage,
+  type Bind,
+  type Invoke,
+  type Result,
+} from '../protocol/message.ts';
 import { RecentDurations } from '../protocol/recent-durations.ts';
 import { LoadError, type ChildOutcome, type HostChild } from './host-child.ts';
 import type { LanguageHost } from './language-host.ts';
@@ -135,7 +143,8 @@ class Assignment {
     let best: HostChild | undefined;
     for (const child of this.#children) {
       if (!child.isAlive || child.inFlight >= depth) continue;
-      if (best === undefined || child.inFlight < best.inFlight) best = child;
+      if (best === undefined || (depth > 1 ? child.inFlight > best.inFlight : child.inFlight < best.inFlight))
+        best = child;
     }
     return best;
   }
@@ -174,7 +183,14 @@ class Assignment {
     });
   }
 
-  #answer(slot: number, outcome: Outcome, output: Uint8Array, durationMicros: number, log: Uint8Array, isLogCut: boolean): void {
+  #answer(
+    slot: number,
+    outcome: Outcome,
+    output: Uint8Array,
+    durationMicros: number,
+    log: Uint8Array,
+    isLogCut: boolean,
+  ): void {
     this.#context.sendResult({ kind: Kind.Result, slot, outcome, durationMicros, output, log, isLogCut });
   }
 
@@ -249,7 +265,15 @@ export class Worker {
     if (this.#isBound) return this.#assignment!.invoke(invoke);
     const { slot } = invoke;
     const outcome = Outcome.NotStarted;
-    this.#context.sendResult({ kind: Kind.Result, slot, outcome, durationMicros: 0, output: NO_BYTES, log: NO_BYTES, isLogCut: false });
+    this.#context.sendResult({
+      kind: Kind.Result,
+      slot,
+      outcome,
+      durationMicros: 0,
+      output: NO_BYTES,
+      log: NO_BYTES,
+      isLogCut: false,
+    });
   }
 
   /** Ends what runs here; resolves when nothing is left. */

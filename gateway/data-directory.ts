@@ -14,7 +14,9 @@ export class DataDirectory {
       mkdirSync(path, { recursive: true, mode: 0o700 });
       accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (cause) {
-      throw new Error(`the data directory ${path} is not writable (${(cause as NodeJS.ErrnoException).code})`, { cause });
+      throw new Error(`the data directory ${path} is not writable (${(cause as NodeJS.ErrnoException).code})`, {
+        cause,
+      });
     }
     this.#lock = new DatabaseLock(join(path, 'gateway.lock'), `the data directory ${path} is used by another gateway`);
   }

@@ -109,7 +109,13 @@ async function startParts(
 
   const orchestrator = openOrchestrator(config, links, internalAddress, token, log);
   closers.push(() => orchestrator.close());
-  const { executions, functions, runtimes, invoker } = assemble(config, log, { store, storage, links, orchestrator, data });
+  const { executions, functions, runtimes, invoker } = assemble(config, log, {
+    store,
+    storage,
+    links,
+    orchestrator,
+    data,
+  });
   closers.push(() => runtimes.close());
   closers.push(() => {
     invoker.close();
@@ -142,7 +148,9 @@ async function startParts(
   await server.listen(host, config.api.port);
   closers.push(() => server.close());
   if (!isLoopback(host)) {
-    log.warn(`the API listens on ${host} WITHOUT AUTHENTICATION: everybody who reaches it can run code on this machine`);
+    log.warn(
+      `the API listens on ${host} WITHOUT AUTHENTICATION: everybody who reaches it can run code on this machine`,
+    );
   }
   const stop = async () => {
     const timeoutMs = config.default.shutdownTimeout * 1000;

@@ -27,8 +27,7 @@ export class RecentDurations {
     this.#lastEndMs = nowMs;
     if (durationMs >= LONG_MS) this.#shortCallsSinceLong = 0;
     else if (this.#shortCallsSinceLong < LONG_MEMORY_CALLS) this.#shortCallsSinceLong++;
-    this.#meanMs =
-      this.#meanMs === undefined ? durationMs : this.#meanMs + (durationMs - this.#meanMs) * MEAN_WEIGHT;
+    this.#meanMs = this.#meanMs === undefined ? durationMs : this.#meanMs + (durationMs - this.#meanMs) * MEAN_WEIGHT;
   }
 
   /** Milliseconds; 0 before the first call. */

@@ -3,7 +3,16 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Route } from '../http/routes.ts';
 import type { CallTiming, Executions, NewExecution } from '../control/executions.ts';
 import type { ExecutionRecord } from '../store/store.ts';
-import { field, formatTime, formatTimeOrNull, parseBoolean, parseInteger, parseName, parseUuid, readFields } from './fields.ts';
+import {
+  field,
+  formatTime,
+  formatTimeOrNull,
+  parseBoolean,
+  parseInteger,
+  parseName,
+  parseUuid,
+  readFields,
+} from './fields.ts';
 import { parseInput, renderInput } from './input.ts';
 import { parseListQuery } from './list-query.ts';
 import { listParts } from './list-parts.ts';
@@ -78,7 +87,8 @@ function parseNewExecution(body: Record<string, unknown>): NewExecution {
   const fields = readFields(body, BODY);
   const functionAlias = field(fields, 'function_alias', parseName, undefined);
   const functionVersion = field(fields, 'function_version', parseInteger, 0);
-  if (functionVersion < 0) throw invalidInput('Invalid input for field/attribute function_version. Value should be 0 or more.');
+  if (functionVersion < 0)
+    throw invalidInput('Invalid input for field/attribute function_version. Value should be 0 or more.');
   if (functionAlias === undefined && !fields.has('function_id')) {
     throw invalidInput('Either function_alias or function_id must be provided.');
   }

@@ -40,7 +40,8 @@ export function parseInteger(value: unknown, attribute: string): number {
 
 export function parseText(value: unknown, attribute: string, maxLength: number): string {
   if (typeof value !== 'string') throw wrong(attribute, value, 'Wrong type. Expected a string.');
-  if ([...value].length > maxLength) throw wrong(attribute, value, `Value should have a maximum length of ${maxLength}.`);
+  if ([...value].length > maxLength)
+    throw wrong(attribute, value, `Value should have a maximum length of ${maxLength}.`);
   return value;
 }
 
@@ -53,7 +54,10 @@ export interface BodyDeclaration {
 }
 
 /** The attributes that were given; null is the same as absent. Throws INVALID_INPUT for unknown and read-only ones. */
-export function readFields(body: Readonly<Record<string, unknown>>, declaration: BodyDeclaration): ReadonlyMap<string, unknown> {
+export function readFields(
+  body: Readonly<Record<string, unknown>>,
+  declaration: BodyDeclaration,
+): ReadonlyMap<string, unknown> {
   const fields = new Map<string, unknown>();
   for (const [name, value] of Object.entries(body)) {
     if (declaration.readOnly.includes(name)) throw wrong(name, value, 'Cannot set read only field.');

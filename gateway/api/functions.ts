@@ -78,7 +78,8 @@ function readRequest({ fields, files }: Form): FunctionRequest {
     const value = fields.get(name);
     return value === null ? undefined : value;
   };
-  if (given('package') !== undefined) throw invalidInput('The attribute package must be a file part of a multipart form.');
+  if (given('package') !== undefined)
+    throw invalidInput('The attribute package must be a file part of a multipart form.');
   const runtimeId = given('runtime_id');
   return {
     name: text('name', MAX_NAME_LENGTH),

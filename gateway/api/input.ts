@@ -13,7 +13,8 @@ export function parseInput(value: unknown): string | null {
   if (value === null || value === undefined || value === '') return null;
   if (typeof value === 'string') return parseText(value);
   if (typeof value === 'object' && !Array.isArray(value)) return pythonJson(value);
-  if (typeof value === 'number' || typeof value === 'boolean' || Array.isArray(value)) return parseText(pythonJson(value));
+  if (typeof value === 'number' || typeof value === 'boolean' || Array.isArray(value))
+    return parseText(pythonJson(value));
   throw invalidInput(`Invalid input for field/attribute input. Value: '${String(value)}'. Wrong type.`);
 }
 

@@ -52,7 +52,8 @@ export function runtimeRoutes(runtimes: Runtimes): Route[] {
       handle: async (exchange) => {
         const fields = readFields(await exchange.json('runtime'), BODY);
         const image = field(fields, 'image', parseName, undefined);
-        if (image?.trim() === '') throw invalidInput("Invalid input for field/attribute image. Value: ''. It is empty.");
+        if (image?.trim() === '')
+          throw invalidInput("Invalid input for field/attribute image. Value: ''. It is empty.");
         const change = {
           image,
           name: field(fields, 'name', parseName, undefined),

@@ -76,7 +76,9 @@ export class Executions {
     this.#options = options;
     const onFault = (cause: unknown) => options.onFault(cause, 'asynchronous executions could not be read');
     this.#queue = new AsyncQueue(store, (record) => this.#runAsync(record), onFault);
-    this.#runningRows = new RunningRows(store, (cause) => options.onFault(cause, 'a running execution was not recorded'));
+    this.#runningRows = new RunningRows(store, (cause) =>
+      options.onFault(cause, 'a running execution was not recorded'),
+    );
   }
 
   /** Takes up what an earlier process left: unstarted executions run, started ones are settled (or brought by agents). */
@@ -329,7 +331,9 @@ export class Executions {
 
   async #settleLost(ids: readonly string[]): Promise<void> {
     const settled = ids.map((id) => this.#store.settle(id, lostOutcome()));
-    await Promise.all(settled).catch((cause: unknown) => this.#options.onFault(cause, 'lost executions were not settled'));
+    await Promise.all(settled).catch((cause: unknown) =>
+      this.#options.onFault(cause, 'lost executions were not settled'),
+    );
   }
 }
 

@@ -48,7 +48,13 @@ export class Functions {
   readonly #runtimes: Runtimes;
   readonly #options: FunctionsOptions;
 
-  constructor(store: Store, storage: PackageStorage, builder: PackageBuilder, runtimes: Runtimes, options: FunctionsOptions) {
+  constructor(
+    store: Store,
+    storage: PackageStorage,
+    builder: PackageBuilder,
+    runtimes: Runtimes,
+    options: FunctionsOptions,
+  ) {
     this.#store = store;
     this.#storage = storage;
     this.#builder = builder;
@@ -209,7 +215,8 @@ export class Functions {
   async #forgetPackage(record: FunctionRecord, md5: string | undefined, digest: string | null): Promise<void> {
     try {
       if (md5 !== undefined) await this.#storage.deleteZip(keyOf(record, md5));
-      if (digest !== null && !(await this.#store.functions.hasPackageDigest(digest))) await this.#storage.deleteTar(digest);
+      if (digest !== null && !(await this.#store.functions.hasPackageDigest(digest)))
+        await this.#storage.deleteTar(digest);
     } catch (cause) {
       this.#options.onFault(cause, `the package of function ${record.id} was not removed`);
     }
@@ -219,7 +226,6 @@ export class Functions {
 export function functionNotFound(id: string): QinlingError {
   return notFound(`Function not found [id=${id}]`);
 }
-
 
 function keyOf({ id, projectId }: { id: string; projectId: string }, md5: string) {
   return { projectId, functionId: id, md5 };

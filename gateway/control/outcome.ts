@@ -33,12 +33,27 @@ function ofResult(result: ResultFields, isLoaded: boolean, timeoutSeconds: numbe
   const durationSeconds = isLoaded ? seconds : null;
   switch (result.outcome) {
     case Outcome.Returned:
-      return { status: ExecutionStatus.Success, output: toText(result.output), durationSeconds, log: toLog(result, true) };
+      return {
+        status: ExecutionStatus.Success,
+        output: toText(result.output),
+        durationSeconds,
+        log: toLog(result, true),
+      };
     case Outcome.Failed:
-      return { status: ExecutionStatus.Failed, output: toText(result.output), durationSeconds, log: toLog(result, true) };
+      return {
+        status: ExecutionStatus.Failed,
+        output: toText(result.output),
+        durationSeconds,
+        log: toLog(result, true),
+      };
     case Outcome.TimedOut: {
       const log = toLog(result, false);
-      return { status: ExecutionStatus.Failed, output: TIMEOUT, durationSeconds: Math.max(seconds, timeoutSeconds), log };
+      return {
+        status: ExecutionStatus.Failed,
+        output: TIMEOUT,
+        durationSeconds: Math.max(seconds, timeoutSeconds),
+        log,
+      };
     }
     case Outcome.Killed:
       return { status: ExecutionStatus.Failed, output: RESOURCES, durationSeconds, log: toLog(result, false) };

@@ -107,7 +107,8 @@ export class Runtimes {
   /** Throws NOT_FOUND, also for another project's private one. */
   get(caller: Caller, id: string): RuntimeRecord {
     const record = this.#runtimes.get(id);
-    const isVisible = record !== undefined && (record.isPublic || caller.isAdmin || record.projectId === caller.projectId);
+    const isVisible =
+      record !== undefined && (record.isPublic || caller.isAdmin || record.projectId === caller.projectId);
     if (!isVisible) throw notFound(`Runtime not found [id=${id}]`);
     return record;
   }

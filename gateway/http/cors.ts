@@ -2,7 +2,8 @@
 
 const ALLOWED_HEADERS =
   'X-Auth-Token,X-Identity-Status,X-Roles,X-Service-Catalog,X-User-Id,X-Tenant-Id,X-Project-Id,X-User-Name,X-Project-Name,Content-Type';
-const EXPOSED_HEADERS = 'X-Auth-Token,X-Subject-Token,X-Service-Token,X-Project-Id,X-User-Name,X-Project-Name,Server-Timing';
+const EXPOSED_HEADERS =
+  'X-Auth-Token,X-Subject-Token,X-Service-Token,X-Project-Id,X-User-Name,X-Project-Name,Server-Timing';
 const METHODS = 'GET,PUT,POST,DELETE,PATCH';
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 const WEBHOOK_INVOKE = /^\/+v1\/+webhooks\/+[^/]+\/+invoke\/*$/;

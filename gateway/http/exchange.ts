@@ -163,7 +163,8 @@ export class Exchange {
   sendError(cause: unknown): void {
     const error =
       cause instanceof QinlingError ? cause : new QinlingError('INTERNAL', 'Internal server error.', { cause });
-    if (error.httpStatus >= 500) this.#options.onFault(error.cause ?? error, `${this.method} ${this.path}: ${error.message}`);
+    if (error.httpStatus >= 500)
+      this.#options.onFault(error.cause ?? error, `${this.method} ${this.path}: ${error.message}`);
     if (error.retryAfterSeconds !== undefined) this.setHeader('Retry-After', String(error.retryAfterSeconds));
     if (error.code === 'TOO_LARGE') this.setHeader('Connection', 'close');
     const faultcode = error.httpStatus < 500 ? 'Client' : 'Server';
@@ -171,7 +172,12 @@ export class Exchange {
   }
 
   /** An answer of known length from a stream. Resolves when it was sent or the client is gone; the stream is ended. */
-  async sendStream(status: number, headers: Readonly<Record<string, string>>, bytes: number, stream: Readable): Promise<void> {
+  async sendStream(
+    status: number,
+    headers: Readonly<Record<string, string>>,
+    bytes: number,
+    stream: Readable,
+  ): Promise<void> {
     if (this.isAnswered) return void stream.destroy();
     this.#isAnswered = true;
     for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
@@ -287,7 +293,10 @@ export class Exchange {
   }
 
   #end(): void {
-    if (this.#form !== undefined) void removeFiles(this.#form.files).catch((cause: unknown) => this.#options.onFault(cause, 'an uploaded file was not removed'));
+    if (this.#form !== undefined)
+      void removeFiles(this.#form.files).catch((cause: unknown) =>
+        this.#options.onFault(cause, 'an uploaded file was not removed'),
+      );
     this.#onEnd();
   }
 }

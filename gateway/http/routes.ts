@@ -78,7 +78,8 @@ export class RouteTable {
 
   #pick(entry: Entry, method: string): Route {
     const route = entry.byMethod.get(method === 'HEAD' ? 'GET' : method);
-    if (route === undefined) throw new QinlingError('METHOD_NOT_ALLOWED', 'The method is not allowed for this resource.');
+    if (route === undefined)
+      throw new QinlingError('METHOD_NOT_ALLOWED', 'The method is not allowed for this resource.');
     return route;
   }
 }

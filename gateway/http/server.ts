@@ -53,7 +53,8 @@ export class HttpServer {
     const socket = await new Promise<us_listen_socket | false>((resolve) => {
       listenExclusively(this.#app, host, port, resolve);
     });
-    if (socket === false) throw new Error(`cannot listen on ${host}:${port}: the port is taken or the address is not ours`);
+    if (socket === false)
+      throw new Error(`cannot listen on ${host}:${port}: the port is taken or the address is not ours`);
     this.#listenSocket = socket;
     this.#port = uWS.us_socket_local_port(socket);
   }
@@ -127,7 +128,12 @@ export class HttpServer {
 }
 
 /** Without the exclusive option two processes could share a port; the package's types do not know it. */
-function listenExclusively(app: TemplatedApp, host: string, port: number, onDone: (socket: us_listen_socket | false) => void): void {
+function listenExclusively(
+  app: TemplatedApp,
+  host: string,
+  port: number,
+  onDone: (socket: us_listen_socket | false) => void,
+): void {
   const { LIBUS_LISTEN_EXCLUSIVE_PORT: exclusive } = uWS as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
   const listen = app.listen.bind(app) as unknown as (
     host: string,

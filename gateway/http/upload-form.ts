@@ -46,7 +46,8 @@ export async function readForm(source: Readable, contentType: string, limits: Up
     fault ??= error;
   };
   parser.on('field', (name, value, info) => {
-    if (info.valueTruncated || info.nameTruncated) fail(invalidInput(`The form field ${name.slice(0, 100)} is too long.`));
+    if (info.valueTruncated || info.nameTruncated)
+      fail(invalidInput(`The form field ${name.slice(0, 100)} is too long.`));
     fields.set(name, value);
   });
   parser.on('file', (name, stream, info) => {

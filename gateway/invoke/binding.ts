@@ -54,6 +54,12 @@ export class Binding implements SeatOwner {
 
   dump(): object {
     const seats = this.seats.map((seat) => [seat.workerName, seat.inFlight]);
-    return { target: this.target.key, seats, inFlight: this.inFlight, waiting: this.line.length, placing: this.placing };
+    return {
+      target: this.target.key,
+      seats,
+      inFlight: this.inFlight,
+      waiting: this.line.length,
+      placing: this.placing,
+    };
   }
 }

@@ -269,7 +269,8 @@ export class Invoker implements CallHandler, PlacementListener {
     for (const binding of this.#table.oldestFirst()) {
       if (binding.line.length > 0) continue;
       for (const seat of [...binding.seats]) {
-        if (seat.inFlight === 0 && nowMs - seat.lastUsedMs > this.#options.idleMs) this.#placement.release(binding, seat);
+        if (seat.inFlight === 0 && nowMs - seat.lastUsedMs > this.#options.idleMs)
+          this.#placement.release(binding, seat);
       }
     }
   }

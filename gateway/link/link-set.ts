@@ -69,14 +69,18 @@ export class LinkSet {
   socketLost(link: Link, socket: LinkSocket): void {
     link.detach(socket);
     if (link.state !== LinkState.Away) return;
-    const timer = setTimeout(() => this.#remove(link, 'did not come back'), this.#options.returnGraceMs ?? RETURN_GRACE_MS);
+    const timer = setTimeout(
+      () => this.#remove(link, 'did not come back'),
+      this.#options.returnGraceMs ?? RETURN_GRACE_MS,
+    );
     this.#graceTimers.set(link.instanceId, timer.unref());
     this.#tellWatchers();
   }
 
   /** The agent's process is known to be gone (its orchestrator saw it end). */
   agentGone(agentName: string): void {
-    for (const link of this.#links.values()) if (link.agentName === agentName) this.#remove(link, 'agent process ended');
+    for (const link of this.#links.values())
+      if (link.agentName === agentName) this.#remove(link, 'agent process ended');
   }
 
   close(): void {

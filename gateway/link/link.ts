@@ -89,7 +89,9 @@ export class Link {
     this.#batch = new FrameBatch((frame) => socket.send(frame));
     this.#state = LinkState.Ready;
     this.#batch.add({ kind: Kind.Welcome, ...welcome });
-    const notReceived = this.#pending.reconcile(hello.held, (executionId) => this.#listener.adoptCall(executionId, this));
+    const notReceived = this.#pending.reconcile(hello.held, (executionId) =>
+      this.#listener.adoptCall(executionId, this),
+    );
     this.#reconcileSeats(new Map(hello.bound));
     for (const call of notReceived) call.onNotReceived();
   }

@@ -86,7 +86,10 @@ export class PendingTable {
    * Compares the table with what a returning agent holds. `adopt` makes a call for one that this process knows nothing
    * of (it was sent before a restart of the gateway). Returns the calls that the agent never got.
    */
-  reconcile(held: readonly (readonly [slot: number, executionId: string])[], adopt: (executionId: string) => PendingCall): PendingCall[] {
+  reconcile(
+    held: readonly (readonly [slot: number, executionId: string])[],
+    adopt: (executionId: string) => PendingCall,
+  ): PendingCall[] {
     const heldSlots = new Map(held);
     const notReceived: PendingCall[] = [];
     for (let slot = 0; slot < this.#slots.length; slot++) {

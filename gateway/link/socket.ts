@@ -30,7 +30,9 @@ export function acceptLinks(app: TemplatedApp, links: LinkSet, options: LinkServ
     sendPingsAutomatically: true,
     upgrade: (res, req, context) => {
       if (!options.isAuthorized(req.getHeader('authorization'))) {
-        res.cork(() => res.writeStatus('401 Unauthorized').writeHeader('content-type', 'text/plain').end('wrong token'));
+        res.cork(() =>
+          res.writeStatus('401 Unauthorized').writeHeader('content-type', 'text/plain').end('wrong token'),
+        );
         return;
       }
       res.upgrade<Session>(

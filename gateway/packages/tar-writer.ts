@@ -52,7 +52,9 @@ export class TarWriter {
   async #writeHeader(fields: { path: string; type: 'File' | 'Directory'; mode: number; size: number }): Promise<void> {
     const header = new Header({ ...fields, mtime: EPOCH, uid: 0, gid: 0 });
     const needsPax = header.encode();
-    const pax = needsPax ? new Pax({ path: fields.path, size: fields.size, mtime: EPOCH, uid: 0, gid: 0 }).encode() : undefined;
+    const pax = needsPax
+      ? new Pax({ path: fields.path, size: fields.size, mtime: EPOCH, uid: 0, gid: 0 }).encode()
+      : undefined;
     await this.#write(pax === undefined ? header.block! : Buffer.concat([pax, header.block!]));
   }
 

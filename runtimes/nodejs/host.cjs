@@ -9,7 +9,18 @@ const net = require('node:net');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 
-const Kind = { Hello: 1, Spawn: 2, Kill: 3, Spawned: 4, Exited: 5, Load: 6, Loaded: 7, LoadFailed: 8, Invoke: 9, Result: 10 };
+const Kind = {
+  Hello: 1,
+  Spawn: 2,
+  Kill: 3,
+  Spawned: 4,
+  Exited: 5,
+  Load: 6,
+  Loaded: 7,
+  LoadFailed: 8,
+  Invoke: 9,
+  Result: 10,
+};
 const Role = { Parent: 0, Child: 1 };
 const How = { Exited: 0, Signal: 1, NotMade: 2 };
 const Outcome = { Returned: 0, Failed: 1 };
@@ -143,7 +154,8 @@ function readSpawn(fields, socketPath) {
 
 function makeChild(children, spec, send) {
   const { name, scratch, uid, gid } = spec;
-  const notMade = (error) => send(frame(Kind.Exited, text(name), u8(How.NotMade), u32(0), bytes(Buffer.alloc(0)), text(error.message)));
+  const notMade = (error) =>
+    send(frame(Kind.Exited, text(name), u8(How.NotMade), u32(0), bytes(Buffer.alloc(0)), text(error.message)));
   try {
     fs.mkdirSync(scratch, { mode: 0o700 });
     if (uid !== LEAVE) fs.chownSync(scratch, uid, gid);
@@ -235,12 +247,13 @@ function treeOf(root, uid) {
       const [state, parent, , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       if (state === 'Z') continue;
       parents.set(Number(entry), Number(parent));
-      if (Number(session) === root || (uid !== LEAVE && fs.statSync(`/proc/${entry}`).uid === uid)) members.add(Number(entry));
+      if (Number(session) === root || (uid !== LEAVE && fs.statSync(`/proc/${entry}`).uid === uid))
+        members.add(Number(entry));
     } catch {
       // gone meanwhile
     }
   }
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     grown = false;
     for (const [pid, parent] of parents) {
       if (members.has(pid) || !(parent === root || members.has(parent))) continue;
@@ -327,7 +340,8 @@ class Child {
         frame(Kind.Result, u32(id), u8(outcome), u32(Math.min(micros, 0xffffffff)), bytes(output), bytes(takeLog())),
       );
       // The Result must be out of this process before the next invocation starts.
-      if (!isFlushed || this.socket.writableLength > 0) await new Promise((resolve) => this.socket.once('drain', resolve));
+      if (!isFlushed || this.socket.writableLength > 0)
+        await new Promise((resolve) => this.socket.once('drain', resolve));
       this.running = undefined;
     }
   }
@@ -397,8 +411,10 @@ async function loadModule(file) {
 function toJson(value) {
   if (value === undefined) return 'null';
   const json = JSON.stringify(value, (_key, inner) => {
-    if (typeof inner === 'number' && !Number.isFinite(inner)) throw new Error('Out of range float values are not JSON compliant');
-    if (typeof inner === 'function' || typeof inner === 'symbol') throw new Error(`a ${typeof inner} is not JSON serializable`);
+    if (typeof inner === 'number' && !Number.isFinite(inner))
+      throw new Error('Out of range float values are not JSON compliant');
+    if (typeof inner === 'function' || typeof inner === 'symbol')
+      throw new Error(`a ${typeof inner} is not JSON serializable`);
     return inner;
   });
   return json ?? 'null';

@@ -14,7 +14,10 @@ export class RuntimeImages {
   constructor(runtimesDirectory: string) {
     this.#runtimes = readdirSync(runtimesDirectory, { withFileTypes: true })
       .filter((folder) => folder.isDirectory())
-      .map((folder) => JSON.parse(readFileSync(join(runtimesDirectory, folder.name, 'runtime.json'), 'utf8')) as RuntimeFile)
+      .map(
+        (folder) =>
+          JSON.parse(readFileSync(join(runtimesDirectory, folder.name, 'runtime.json'), 'utf8')) as RuntimeFile,
+      )
       .map(({ name, images }) => ({ name, patterns: images.map((pattern) => new RegExp(pattern, 'i')) }));
   }
 

@@ -12,14 +12,22 @@ export interface DatabaseOptions {
 }
 
 const BUSY_TIMEOUT_MS = 5_000;
+/** What the write-ahead log is cut back to, once it was copied, after a burst of writes. */
+const MAX_IDLE_LOG_BYTES = 64 * 1024 * 1024;
 
 /** Opens a database in WAL mode. Checkpoints are made by `checkpoint-worker.ts`, off this thread: they take 5-28 ms. */
 export function openDatabase({ path, synchronous }: DatabaseOptions): Database {
   const database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
-  database.pragma('journal_mode = WAL');
-  database.pragma(`synchronous = ${synchronous.toUpperCase()}`);
-  database.pragma('wal_autocheckpoint = 0');
-  database.pragma('cache_size = -65536'); // KiB
+  try {
+    database.pragma('journal_mode = WAL');
+    database.pragma(`synchronous = ${synchronous.toUpperCase()}`);
+    database.pragma('wal_autocheckpoint = 0');
+    database.pragma(`journal_size_limit = ${MAX_IDLE_LOG_BYTES}`);
+    database.pragma('cache_size = -65536'); // KiB
+  } catch (error) {
+    database.close(); // no database, or one that is damaged
+    throw error;
+  }
   return database;
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { executionId, executionKey, executionTail, firstKeyAt } from '../../execution-id.ts';
 import {
   ExecutionStatus,
@@ -5,14 +6,20 @@ import {
   type ExecutionOutcome,
   type ExecutionRecord,
   type ExecutionStore,
+  type Filter,
   type Page,
   type TimeMs,
 } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
-import { filterSql, textColumn, type FilterColumns } from './filter.ts';
+import { filterSql, textColumn, type FilterColumn, type FilterColumns } from './filter.ts';
 import type { SqliteFunctions } from './functions.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { Names } from './names.ts';
+
+interface RowKey {
+  key: number;
+  tail: string;
+}
 
 interface ExecutionRow {
   key: number;
@@ -38,8 +45,12 @@ const STATUSES: readonly ExecutionStatus[] = [
   ExecutionStatus.Failed,
   ExecutionStatus.Error,
 ];
-const RUNNING = 0;
+/** Rows that one statement of a list looks at where no index finds those wanted: it stops the gateway for milliseconds. */
+const LIST_WINDOW = 5_000;
+/** These filters are answered by an index. */
+const INDEXED: ReadonlySet<string> = new Set(['functionId eq', 'projectId eq']);
 
+const STATUS_TEXT = `(CASE status WHEN 0 THEN 'running' WHEN 1 THEN 'success' WHEN 2 THEN 'failed' ELSE 'error' END)`;
 const SELECT = `SELECT key, tail, (SELECT text FROM names WHERE number = project) AS project,
   (SELECT text FROM names WHERE number = function) AS function, function_version, function_alias, description, status,
   is_sync, is_started, input, output, duration, created_at, updated_at FROM executions`;
@@ -50,6 +61,7 @@ export class SqliteExecutions implements ExecutionStore {
   readonly #functions: SqliteFunctions;
   readonly #names: Names;
   readonly #filters: FilterColumns;
+  readonly #filtersWithFunction: FilterColumns;
   readonly #insert: Statement<Value[]>;
   readonly #insertLog: Statement<[number, Buffer, number, number]>;
   readonly #get: Statement<[number, string], ExecutionRow>;
@@ -59,22 +71,27 @@ export class SqliteExecutions implements ExecutionStore {
   readonly #delete: Statement<[number, string]>;
   readonly #deleteLog: Statement<[number]>;
   readonly #listRunning: Statement<[number, number, number], ExecutionRow>;
-  readonly #oldestFinal: Statement<[number, number], { key: number; tail: string }>;
-  readonly #keyOfNewest: Statement<[number], { key: number }>;
+  readonly #finalBefore: Statement<[number, number], RowKey>;
+  readonly #finalAmongOldest: Statement<[number, number], RowKey>;
+  readonly #countAll: Statement<[], { count: number }>;
+  readonly #windowEnd: Statement<[number, number], { key: number }>;
+  /** Rows in the table; undefined until it is asked for, and after a failed group. */
+  #total: number | undefined;
 
   constructor(database: Database, commit: GroupCommit, functions: SqliteFunctions) {
     this.#database = database;
     this.#commit = commit;
     this.#functions = functions;
     this.#names = new Names(database);
-    commit.addPart({ apply: () => undefined, discard: () => this.#names.forget() });
-    const nameColumn = (sql: string) => ({ sql, toValue: (text: string) => this.#names.find(text) });
+    commit.addPart({ apply: () => undefined, discard: () => this.#discard() });
     this.#filters = {
-      functionId: nameColumn('function'),
-      projectId: nameColumn('project'),
-      status: textColumn(`(CASE status WHEN 0 THEN 'running' WHEN 1 THEN 'success' WHEN 2 THEN 'failed' ELSE 'error' END)`),
+      functionId: this.#nameColumn('function'),
+      projectId: this.#nameColumn('project'),
+      status: { sql: 'status', textSql: STATUS_TEXT, toValue: statusNumber },
       description: textColumn('description'),
     };
+    // `+` keeps the index of projects out of it: a function has fewer executions than its project
+    this.#filtersWithFunction = { ...this.#filters, projectId: this.#nameColumn('+project') };
     this.#insert = database.prepare(
       `INSERT INTO executions (key, tail, project, function, function_version, function_alias, description, status,
         is_sync, is_started, input, output, duration, created_at, updated_at)
@@ -89,7 +106,7 @@ export class SqliteExecutions implements ExecutionStore {
       'UPDATE executions SET is_started = 1, updated_at = ? WHERE key = ? AND tail = ? AND status = 0 AND is_started = 0',
     );
     this.#settle = database.prepare(
-      `UPDATE executions SET status = ?, output = ?, duration = ?, updated_at = ?, is_started = 1
+      `UPDATE executions SET status = ?, output = ?, duration = ?, updated_at = ?
         WHERE key = ? AND tail = ? AND status = 0`,
     );
     this.#delete = database.prepare('DELETE FROM executions WHERE key = ? AND tail = ?');
@@ -97,10 +114,15 @@ export class SqliteExecutions implements ExecutionStore {
     this.#listRunning = database.prepare(
       `${SELECT} WHERE status = 0 AND is_started = ? AND key > ? ORDER BY key LIMIT ?`,
     );
-    this.#oldestFinal = database.prepare(
+    this.#finalBefore = database.prepare(
       'SELECT key, tail FROM executions WHERE key < ? AND status != 0 ORDER BY key LIMIT ?',
     );
-    this.#keyOfNewest = database.prepare('SELECT key FROM executions ORDER BY key DESC LIMIT 1 OFFSET ?');
+    this.#finalAmongOldest = database.prepare(
+      `SELECT key, tail FROM (SELECT key, tail, status FROM executions ORDER BY key LIMIT ?)
+        WHERE status != 0 ORDER BY key LIMIT ?`,
+    );
+    this.#countAll = database.prepare('SELECT count(*) AS count FROM executions');
+    this.#windowEnd = database.prepare('SELECT key FROM executions WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?');
   }
 
   insert(record: ExecutionRecord, log: ExecutionLog | null): Promise<void> {
@@ -123,6 +145,7 @@ export class SqliteExecutions implements ExecutionStore {
         record.createdAt,
         record.updatedAt,
       );
+      if (this.#total !== undefined) this.#total++;
       if (log !== null) this.#writeLog(key, log);
       if (record.functionVersion === 0) this.#functions.countExecution(record.functionId);
     });
@@ -161,13 +184,22 @@ export class SqliteExecutions implements ExecutionStore {
     });
   }
 
-  list({ filters, after, limit }: Page): Promise<ExecutionRecord[]> {
-    return this.#commit.read(() => {
-      const { sql, values } = filterSql(filters, this.#filters);
-      const afterKey = after === undefined ? -1 : executionKey(after);
-      const statement = this.#database.prepare(`${SELECT} WHERE ${sql} AND key > ? ORDER BY key LIMIT ?`);
-      return (statement.all(...values, afterKey, limit) as ExecutionRow[]).map(toRecord);
-    });
+  async list({ filters, after, limit }: Page): Promise<ExecutionRecord[]> {
+    const isIndexed = filters.every(({ field, operator }) => INDEXED.has(`${field} ${operator}`));
+    const records: ExecutionRecord[] = [];
+    let from = after === undefined ? -1 : executionKey(after);
+    while (records.length < limit) {
+      const end = await this.#commit.read(() => {
+        const lastKey = isIndexed ? undefined : this.#windowEnd.get(from, LIST_WINDOW)?.key;
+        const rows = this.#select(filters, from, lastKey ?? Number.MAX_SAFE_INTEGER, limit - records.length);
+        for (const row of rows) records.push(toRecord(row));
+        return lastKey;
+      });
+      if (end === undefined) break;
+      from = end;
+      await nextTurn();
+    }
+    return records;
   }
 
   delete(id: string): Promise<boolean> {
@@ -184,11 +216,31 @@ export class SqliteExecutions implements ExecutionStore {
 
   prune({ olderThan, keep, limit }: { olderThan: TimeMs; keep: number; limit: number }): Promise<number> {
     return this.#commit.write(() => {
-      const firstKept = keep === 0 ? Number.MAX_SAFE_INTEGER : (this.#keyOfNewest.get(keep - 1)?.key ?? -1);
-      const doomed = this.#oldestFinal.all(Math.max(firstKeyAt(olderThan), firstKept), limit);
+      this.#total ??= this.#countAll.get()!.count;
+      const tooOld = this.#finalBefore.all(firstKeyAt(olderThan), limit);
+      const surplus = this.#total - keep;
+      const tooMany = surplus > 0 ? this.#finalAmongOldest.all(surplus, limit) : [];
+      const doomed = tooOld.length > tooMany.length ? tooOld : tooMany; // each starts with the oldest: one has the other
       for (const { key, tail } of doomed) this.#remove(key, tail);
       return doomed.length;
     });
+  }
+
+  #discard(): void {
+    this.#total = undefined;
+    this.#names.forget();
+  }
+
+  #nameColumn(sql: string): FilterColumn {
+    const textSql = `(SELECT text FROM names WHERE number = ${sql})`;
+    return { sql, textSql, toValue: (text) => this.#names.find(text) };
+  }
+
+  #select(filters: readonly Filter[], afterKey: number, lastKey: number, limit: number): ExecutionRow[] {
+    const hasFunction = filters.some(({ field, operator }) => field === 'functionId' && operator === 'eq');
+    const { sql, values } = filterSql(filters, hasFunction ? this.#filtersWithFunction : this.#filters);
+    const statement = this.#database.prepare(`${SELECT} WHERE ${sql} AND key > ? AND key <= ? ORDER BY key LIMIT ?`);
+    return statement.all(...values, afterKey, lastKey, limit) as ExecutionRow[];
   }
 
   #running(isStarted: number, after: string | undefined, limit: number): Promise<ExecutionRecord[]> {
@@ -198,6 +250,7 @@ export class SqliteExecutions implements ExecutionStore {
 
   #remove(key: number, tail: string): boolean {
     if (this.#delete.run(key, tail).changes === 0) return false;
+    if (this.#total !== undefined) this.#total--;
     this.#deleteLog.run(key);
     return true;
   }
@@ -206,6 +259,11 @@ export class SqliteExecutions implements ExecutionStore {
     const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
     this.#insertLog.run(key, bytes, isCut ? 1 : 0, isFinished ? 1 : 0);
   }
+}
+
+function statusNumber(text: string): number | undefined {
+  const number = STATUSES.indexOf(text as ExecutionStatus);
+  return number < 0 ? undefined : number;
 }
 
 function toRecord(row: ExecutionRow): ExecutionRecord {
@@ -221,7 +279,7 @@ function toRecord(row: ExecutionRow): ExecutionRecord {
     input: row.input,
     output: row.output,
     durationSeconds: row.duration,
-    isStarted: row.status === RUNNING ? row.is_started === 1 : true,
+    isStarted: row.is_started === 1,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -39,7 +39,13 @@ const NAMES = [
   'updated_at',
 ] as const;
 const COLUMNS = NAMES.join(', ');
-const FILTERS: FilterColumns = { projectId: textColumn('project_id') };
+const FILTERS: FilterColumns = {
+  projectId: textColumn('project_id'),
+  runtimeId: textColumn('runtime_id'),
+  name: textColumn('name'),
+  description: textColumn('description'),
+};
+const MAX_PAGE_ENDS = 1_000;
 
 export class SqliteFunctions implements FunctionStore, GroupPart {
   readonly #database: Database;
@@ -52,6 +58,8 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   readonly #hasDigest: Statement<[string], { one: number }>;
   /** Executions inserted by the group that is being committed, by function: one update each instead of one a row. */
   readonly #counts = new Map<string, number>();
+  /** When the last function of a page was created, by its id: the next page follows it also if it was deleted since. */
+  readonly #pageEnds = new Map<string, number>();
 
   constructor(database: Database, commit: GroupCommit) {
     this.#database = database;
@@ -76,13 +84,15 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   }
 
   list({ filters, after, limit }: Page): Promise<FunctionRecord[]> {
-    const { sql, values } = filterSql(filters, FILTERS);
     return this.#commit.read(() => {
-      const last = after === undefined ? undefined : this.#get.get(after);
-      const isAfter = last === undefined ? '1' : '(created_at, id) > (?, ?)';
-      if (last !== undefined) values.push(last.created_at, last.id);
-      const statement = `SELECT ${COLUMNS} FROM functions WHERE ${sql} AND ${isAfter} ORDER BY created_at, id LIMIT ?`;
-      const rows = this.#database.prepare(statement).all(...values, limit) as FunctionRow[];
+      const last = after === undefined ? 0 : this.#createdAt(after);
+      if (last === undefined) return [];
+      const { sql, values } = filterSql(filters, FILTERS);
+      const statement = this.#database.prepare(
+        `SELECT ${COLUMNS} FROM functions WHERE ${sql} AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?`,
+      );
+      const rows = statement.all(...values, last, after ?? '', limit) as FunctionRow[];
+      if (rows.length === limit && limit > 0) this.#rememberPageEnd(rows.at(-1)!);
       return rows.map((row) => toRecord(row)!);
     });
   }
@@ -123,6 +133,16 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
 
   discard(): void {
     this.#counts.clear();
+  }
+
+  #rememberPageEnd({ id, created_at: createdAt }: FunctionRow): void {
+    this.#pageEnds.delete(id); // so that it becomes the youngest
+    this.#pageEnds.set(id, createdAt);
+    if (this.#pageEnds.size > MAX_PAGE_ENDS) this.#pageEnds.delete(this.#pageEnds.keys().next().value!);
+  }
+
+  #createdAt(id: string): number | undefined {
+    return this.#get.get(id)?.created_at ?? this.#pageEnds.get(id);
   }
 
   #write(record: FunctionRecord): void {

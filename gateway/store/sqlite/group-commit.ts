@@ -60,11 +60,20 @@ export class GroupCommit {
       for (const part of this.#parts) part.apply();
       this.#database.exec('COMMIT');
     } catch (cause) {
-      if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
-      for (const part of this.#parts) part.discard();
-      for (const write of writes) write.reject(cause);
+      this.#fail(writes, cause);
       return;
     }
     for (let index = 0; index < writes.length; index++) writes[index]!.resolve(results[index] as never);
+  }
+
+  #fail(writes: readonly Write[], cause: unknown): void {
+    let told = cause;
+    try {
+      if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+    } catch (rollbackFault) {
+      told = new AggregateError([cause, rollbackFault], 'a failed group could not be rolled back');
+    }
+    for (const part of this.#parts) part.discard();
+    for (const write of writes) write.reject(told);
   }
 }

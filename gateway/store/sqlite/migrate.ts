@@ -14,7 +14,9 @@ export function migrate(database: Database, directory = MIGRATIONS): void {
   database.exec('CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL) STRICT');
   const rows = database.prepare('SELECT name, checksum FROM migrations').all() as { name: string; checksum: string }[];
   const applied = new Map(rows.map(({ name, checksum }) => [name, checksum]));
-  const files = readdirSync(directory).filter((name) => name.endsWith('.sql')).sort();
+  const files = readdirSync(directory)
+    .filter((name) => name.endsWith('.sql'))
+    .sort();
   const unknown = [...applied.keys()].filter((name) => !files.includes(name));
   if (unknown.length > 0) throw new Error(`the database was made by a newer version (it has ${unknown.join(', ')})`);
   for (const name of files) applyOnce(database, name, readFileSync(join(directory, name), 'utf8'), applied.get(name));

@@ -28,7 +28,9 @@ export class SqliteRuntimes implements RuntimeStore {
 
   constructor(database: Database, commit: GroupCommit) {
     this.#commit = commit;
-    this.#put = database.prepare(`INSERT OR REPLACE INTO runtimes (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#put = database.prepare(
+      `INSERT OR REPLACE INTO runtimes (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
     this.#get = database.prepare(`SELECT ${COLUMNS} FROM runtimes WHERE id = ?`);
     this.#list = database.prepare(
       `SELECT ${COLUMNS} FROM runtimes WHERE is_public = 1 OR ? IS NULL OR project_id = ? ORDER BY created_at, id`,

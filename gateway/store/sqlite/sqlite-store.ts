@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Store } from '../store.ts';
 import { openDatabase, type Database, type DatabaseOptions } from './database.ts';
@@ -36,11 +35,13 @@ class SqliteStore implements Store {
   readonly #database: Database;
   readonly #commit: GroupCommit;
   readonly #checkpoints: Worker;
+  readonly #checkpointsEnded: Promise<void>;
   #closing: Promise<void> | undefined;
 
   constructor(database: Database, checkpoints: Worker) {
     this.#database = database;
     this.#checkpoints = checkpoints;
+    this.#checkpointsEnded = new Promise((resolve) => checkpoints.once('exit', () => resolve()));
     this.#commit = new GroupCommit(database);
     this.runtimes = new SqliteRuntimes(database, this.#commit);
     this.functions = new SqliteFunctions(database, this.#commit);
@@ -54,10 +55,9 @@ class SqliteStore implements Store {
 
   async #close(): Promise<void> {
     this.#commit.flush();
-    const exited = once(this.#checkpoints, 'exit');
     this.#checkpoints.ref();
     this.#checkpoints.postMessage('close');
-    await exited.catch(() => undefined);
+    await this.#checkpointsEnded;
     this.#database.close(); // the last connection: folds the log into the database
   }
 }

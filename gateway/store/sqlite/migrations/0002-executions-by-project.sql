@@ -1,0 +1,2 @@
+-- Lists of one project's executions must not look at those of others.
+CREATE INDEX executions_project ON executions (project);
