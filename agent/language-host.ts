@@ -97,6 +97,8 @@ export class LanguageHost {
     } catch (error) {
       child.kill();
       throw error;
+    } finally {
+      this.#fill(); // its successor: only now, so that making it does not slow the load
     }
     const member = this.#members.get(child.name);
     if (member !== undefined) {
@@ -273,7 +275,6 @@ export class LanguageHost {
   #takeChild(signal: AbortSignal): Promise<HostChild> {
     const child = this.#idle.shift();
     if (child !== undefined) {
-      setImmediate(() => this.#fill()); // its successor, beside the load and not before it
       return Promise.resolve(child);
     }
     return new Promise((resolve, reject) => {

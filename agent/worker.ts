@@ -215,7 +215,7 @@ export class Worker {
   readonly index: number;
   readonly #context: WorkerContext;
   #assignment: Assignment | undefined;
-  /** Ends of earlier targets: the next Bind waits for them. */
+  /** Ends of earlier targets; they go on beside the next one. */
   #ending: Promise<void> = Promise.resolve();
   #isBound = false;
 
@@ -235,8 +235,7 @@ export class Worker {
     if (host === undefined) return this.#fail(bind, BindFault.Agent, undefined, `no runtime ${bind.pool} here`);
     const assignment = new Assignment(bind, host, this.#context);
     this.#assignment = assignment;
-    const begin = this.#ending.then(() => assignment.start());
-    begin.then(
+    assignment.start().then(
       () => {
         if (this.#assignment !== assignment) return;
         this.#isBound = true;

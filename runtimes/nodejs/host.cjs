@@ -216,16 +216,26 @@ function killChild(child) {
   if (child !== undefined) killTree(child.pid, child.uid);
 }
 
-/** Kills a child, its process group and session, its descendants, and all that runs under its own user. */
+/** Kills a child and whatever it started: all that runs under its own user, or what /proc shows to be its tree. */
 function killTree(pid, uid) {
+  if (uid !== LEAVE) {
+    killUser(uid);
+    signal(pid, 'SIGKILL');
+    return;
+  }
   signal(pid, 'SIGSTOP'); // makes no more children while they are counted
   for (let round = 0; round < 5; round++) {
-    const found = treeOf(pid, uid);
+    const found = treeOf(pid);
     for (const other of found) signal(other, 'SIGKILL');
     if (found.size === 0) break;
   }
   signal(-pid, 'SIGKILL');
   signal(pid, 'SIGKILL');
+}
+
+/** All processes of a user at once, which no fork can outrun: as that user, a signal to everybody reaches them only. */
+function killUser(uid) {
+  spawn('/bin/sh', ['-c', 'kill -9 -1'], { uid, gid: uid, stdio: 'ignore', cwd: '/' }).on('error', () => undefined);
 }
 
 function signal(pid, name) {
@@ -236,8 +246,8 @@ function signal(pid, name) {
   }
 }
 
-/** Pids of the living processes that belong to the child `root` (without it), from /proc. */
-function treeOf(root, uid) {
+/** Pids of the living processes of the child's session, and of its descendants, from /proc; without the child. */
+function treeOf(root) {
   const parents = new Map();
   const members = new Set();
   for (const entry of fs.existsSync('/proc') ? fs.readdirSync('/proc') : []) {
@@ -247,8 +257,7 @@ function treeOf(root, uid) {
       const [state, parent, , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       if (state === 'Z') continue;
       parents.set(Number(entry), Number(parent));
-      if (Number(session) === root || (uid !== LEAVE && fs.statSync(`/proc/${entry}`).uid === uid))
-        members.add(Number(entry));
+      if (Number(session) === root) members.add(Number(entry));
     } catch {
       // gone meanwhile
     }

@@ -302,10 +302,14 @@ def become_subreaper():
 
 
 def kill_tree(pid, uid):
-    """Kills a child, its process group and session, its descendants, and all that runs under its own user."""
+    """Kills a child and whatever it started: all that runs under its own user, or what /proc shows to be its tree."""
+    if uid != LEAVE:
+        kill_user(uid)
+        signal_process(pid, signal.SIGKILL)  # may not have changed its user yet
+        return
     signal_process(pid, signal.SIGSTOP)  # makes no more children while they are counted
     for _ in range(5):
-        found = [other for other in tree_of(pid, uid) if other != pid]
+        found = tree_of(pid)
         for other in found:
             signal_process(other, signal.SIGKILL)
         if not found:
@@ -317,6 +321,24 @@ def kill_tree(pid, uid):
     signal_process(pid, signal.SIGKILL)
 
 
+def kill_user(uid):
+    """All processes of a user at once, which no fork can outrun: as that user, a signal to everybody reaches them only."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setuid(uid)
+            os.kill(-1, signal.SIGKILL)
+        except BaseException:
+            pass
+        finally:
+            os._exit(0)
+    try:
+        os.waitpid(pid, 0)
+    except OSError:
+        pass
+
+
 def signal_process(pid, number):
     try:
         os.kill(pid, number)
@@ -324,8 +346,8 @@ def signal_process(pid, number):
         pass
 
 
-def tree_of(root, uid):
-    """Pids of the living processes that belong to the child `root`, from /proc."""
+def tree_of(root):
+    """Pids of the living processes of the child's session, and of its descendants, from /proc; without the child."""
     parents, members = {}, set()
     for entry in os.listdir('/proc') if os.path.isdir('/proc') else []:
         if not entry.isdigit():
@@ -333,13 +355,13 @@ def tree_of(root, uid):
         try:
             with open('/proc/%s/stat' % entry) as stat:
                 state, parent, _, session = stat.read().rpartition(')')[2].split()[:4]
-            if state == 'Z':
-                continue
-            if int(session) == root or (uid != LEAVE and os.stat('/proc/' + entry).st_uid == uid):
-                members.add(int(entry))
-            parents[int(entry)] = int(parent)
-        except (IOError, OSError, ValueError):
+        except (IOError, OSError):
             continue
+        if state == 'Z':
+            continue
+        parents[int(entry)] = int(parent)
+        if int(session) == root:
+            members.add(int(entry))
     grown = True
     while grown:
         grown = False
@@ -347,8 +369,7 @@ def tree_of(root, uid):
             if pid not in members and (parent in members or parent == root):
                 members.add(pid)
                 grown = True
-    members.discard(os.getpid())
-    return members
+    return members - set([root, os.getpid()])
 
 
 # The child

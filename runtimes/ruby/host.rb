@@ -222,15 +222,32 @@ class Parent
   end
 end
 
+# Kills a child and whatever it started: all that runs under its own user, or what /proc shows to be its tree.
 def kill_tree(pid, uid)
+  if uid != LEAVE
+    kill_user(uid)
+    return signal_process('KILL', pid)
+  end
   signal_process('STOP', pid) # makes no more children while they are counted
   5.times do
-    found = tree_of(pid, uid)
+    found = tree_of(pid)
     found.each { |other| signal_process('KILL', other) }
     break if found.empty?
   end
   signal_process('KILL', -pid)
   signal_process('KILL', pid)
+end
+
+# All processes of a user at once, which no fork can outrun: as that user, a signal to everybody reaches them only.
+def kill_user(uid)
+  helper = fork do
+    Process::UID.change_privilege(uid)
+    signal_process('KILL', -1)
+    exit!(0)
+  end
+  Process.wait(helper)
+rescue SystemCallError
+  nil
 end
 
 def signal_process(name, pid)
@@ -239,8 +256,8 @@ rescue SystemCallError
   nil
 end
 
-# Pids of the living processes that belong to the child, without it, from /proc.
-def tree_of(root, uid)
+# Pids of the living processes of the child's session, and of its descendants, from /proc; without the child.
+def tree_of(root)
   parents = {}
   members = []
   Dir.glob('/proc/[0-9]*').each do |folder|
@@ -249,7 +266,7 @@ def tree_of(root, uid)
 
     pid = File.basename(folder).to_i
     parents[pid] = parent.to_i
-    members << pid if session.to_i == root || (uid != LEAVE && File.stat(folder).uid == uid)
+    members << pid if session.to_i == root
   rescue SystemCallError
     next
   end
