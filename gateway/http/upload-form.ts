@@ -44,6 +44,7 @@ export async function readForm(source: Readable, contentType: string, limits: Up
   const parser = openParser(contentType, limits);
   const fail = (error: QinlingError) => {
     fault ??= error;
+    source.destroy(); // the rest is of no use; the parser would wait for files that nobody reads any more
   };
   parser.on('field', (name, value, info) => {
     if (info.valueTruncated || info.nameTruncated)

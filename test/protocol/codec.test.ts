@@ -31,7 +31,10 @@ describe('codec', () => {
   test('a frame of several messages keeps their order', () => {
     const messages = Object.values(samples);
     const decoded = decodeFrame(Buffer.concat(messages.map(encodeMessage)));
-    assert.deepEqual(decoded.map((message) => message.kind), messages.map((message) => message.kind));
+    assert.deepEqual(
+      decoded.map((message) => message.kind),
+      messages.map((message) => message.kind),
+    );
   });
 
   test('unknown kinds and surplus fields are skipped', () => {
@@ -90,7 +93,10 @@ describe('frame batch', () => {
     assert.equal(frames.length, 0);
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(frames.length, 1);
-    assert.deepEqual(decodeFrame(frames[0]!).map((message) => message.kind), [Kind.Unbind, Kind.Invoke]);
+    assert.deepEqual(
+      decodeFrame(frames[0]!).map((message) => message.kind),
+      [Kind.Unbind, Kind.Invoke],
+    );
   });
 
   test('a batch that grows large leaves at once', () => {

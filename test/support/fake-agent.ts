@@ -75,7 +75,16 @@ export class FakeAgent implements LinkSocket {
   bindFailed({ worker, targetKey }: Bind, fault: BindFault, output = ''): void {
     const outcome = fault === BindFault.Function ? Outcome.Failed : Outcome.NotStarted;
     const reason = 'no disk';
-    this.say({ kind: Kind.BindFailed, worker, targetKey, fault, outcome, output: Buffer.from(output), log: NO_BYTES, reason });
+    this.say({
+      kind: Kind.BindFailed,
+      worker,
+      targetKey,
+      fault,
+      outcome,
+      output: Buffer.from(output),
+      log: NO_BYTES,
+      reason,
+    });
   }
 
   result({ slot }: Invoke, outcome: Outcome = Outcome.Returned, output = '1', durationMicros = 100): void {

@@ -86,7 +86,10 @@ describe('invoker', () => {
     await until(() => agent.invokes.length === 3);
     assert.equal(binds(agent).length, 1);
     for (const message of agent.invokes) agent.result(message);
-    assert.deepEqual(calls.map(({ ends }) => ends.length), [1, 1, 1]);
+    assert.deepEqual(
+      calls.map(({ ends }) => ends.length),
+      [1, 1, 1],
+    );
   });
 
   test('six parallel calls of a function that takes long use two workers, three use one', async (t) => {
@@ -144,7 +147,9 @@ describe('invoker', () => {
     await until(() => binds(agent).length === 1);
     agent.bindFailed(binds(agent)[0]!, BindFault.Function, '"No module named main"');
     for (const { ends } of calls) {
-      assert.ok(ends[0]?.kind === 'outcome' && Buffer.from(ends[0].result.output).toString() === '"No module named main"');
+      assert.ok(
+        ends[0]?.kind === 'outcome' && Buffer.from(ends[0].result.output).toString() === '"No module named main"',
+      );
     }
     assert.deepEqual(invoker.capacity('python3'), { total: 2, available: 2 });
   });
@@ -167,7 +172,10 @@ describe('invoker', () => {
       await until(() => agent.invokes.length === index + 1);
       agent.result(agent.invokes[index]!);
     }
-    assert.deepEqual(binds(agent).map(({ targetKey }) => targetKey), ['a/0', 'b/0', 'c/0']);
+    assert.deepEqual(
+      binds(agent).map(({ targetKey }) => targetKey),
+      ['a/0', 'b/0', 'c/0'],
+    );
     assert.equal(binds(agent)[2]?.worker, binds(agent)[0]?.worker);
   });
 
@@ -220,7 +228,10 @@ describe('invoker', () => {
     const { ends } = invoke();
     await until(() => agent.invokes.length === 1);
     links.agentGone('fake');
-    assert.deepEqual(ends.map(({ kind }) => kind), ['lost']);
+    assert.deepEqual(
+      ends.map(({ kind }) => kind),
+      ['lost'],
+    );
   });
 
   test('calls wait while no agent is there and run when one comes', async (t) => {

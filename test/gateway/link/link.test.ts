@@ -72,7 +72,10 @@ describe('link', () => {
     assert.equal(agent.link.state, LinkState.Away);
     assert.equal(agent.link.tryInvoke(agent.link.seats[0]!, recordingCall('x', events), 1000, INPUT), false);
 
-    const again = new FakeAgent(links, { instanceId: agent.instanceId, held: [[agent.invokes[0]!.slot, 'held']] }).connect();
+    const again = new FakeAgent(links, {
+      instanceId: agent.instanceId,
+      held: [[agent.invokes[0]!.slot, 'held']],
+    }).connect();
     assert.equal(again.link, agent.link);
     assert.deepEqual(events, ['in transit not received']);
     again.result(agent.invokes[0]!);

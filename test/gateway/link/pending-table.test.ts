@@ -50,7 +50,10 @@ describe('pending table', () => {
     const newer = call('newer');
     const older = call('older');
     assert.equal(table.take(newer), 0);
-    assert.deepEqual(table.reconcile([[0, 'older']], () => older), [newer]);
+    assert.deepEqual(
+      table.reconcile([[0, 'older']], () => older),
+      [newer],
+    );
     assert.equal(table.finish(0), older);
   });
 

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  ExecutionStatus,
+  type ExecutionRecord,
+  type Filter,
+  type FilterOperator,
+  type FunctionRecord,
+} from '../../gateway/store/store.ts';
+import { executionRecord, functionRecord } from '../support/store-records.ts';
+import type { OpenStore } from './store.ts';
+
+const OPERATORS: readonly FilterOperator[] = ['eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'in', 'nin', 'has'];
+const EXECUTION_FIELDS = ['functionId', 'projectId', 'status', 'description'] as const;
+const FUNCTION_FIELDS = ['projectId', 'runtimeId', 'name', 'description'] as const;
+
+/** Few texts, so that conditions meet records; among them what SQL, LIKE and GLOB would read as something else. */
+const TEXTS = ['', 'a', 'A', 'ab', 'b', '%', '_', 'a%', '*', "a' OR '1'='1", '\\', 'ä', 'Ä', '\0', '1', '10', '9', '\u{1F600}'];
+const text = fc.oneof(fc.constantFrom(...TEXTS, ...Object.values(ExecutionStatus)), fc.string({ unit: 'grapheme' }));
+
+export function filterPromises(open: OpenStore): void {
+  test('filters of executions let through what a plain comparison does', async (t) => {
+    const { executions } = await open(t);
+    const records: ExecutionRecord[] = fc.sample(executions_, { numRuns: 150, seed: 1 }).map(executionRecord);
+    await Promise.all(records.map((record) => executions.insert(record, null)));
+
+    const property = fc.asyncProperty(filtersOf(EXECUTION_FIELDS), async (filters) => {
+      const expected = records.filter((record) => filters.every((filter) => isLetThrough(record, filter)));
+      assert.deepEqual(await executions.list({ filters, limit: records.length }), expected);
+    });
+    await fc.assert(property, { numRuns: 500 });
+  });
+
+  test('filters of functions let through what a plain comparison does', async (t) => {
+    const { functions } = await open(t);
+    const records: FunctionRecord[] = fc.sample(functions_, { numRuns: 100, seed: 1 }).map(functionRecord);
+    await Promise.all(records.map((record) => functions.insert(record)));
+
+    const property = fc.asyncProperty(filtersOf(FUNCTION_FIELDS), async (filters) => {
+      const expected = records.filter((record) => filters.every((filter) => isLetThrough(record, filter)));
+      assert.deepEqual(await functions.list({ filters, limit: records.length }), expected);
+    });
+    await fc.assert(property, { numRuns: 300 });
+  });
+
+  for (const field of EXECUTION_FIELDS) {
+    test(`every operator compares ${field} of an execution`, async (t) => {
+      const { executions } = await open(t);
+      const values = field === 'status' ? Object.values(ExecutionStatus) : ['apple', 'banana', 'cherry', 'Apple'];
+      const records = values.map((value) => executionRecord({ [field]: value }));
+      for (const record of records) await executions.insert(record, null);
+
+      for (const operator of OPERATORS) {
+        for (const value of [...values, 'b', 'an', 'unknown']) {
+          const filter: Filter = { field, operator, values: [value] };
+          const expected = records.filter((record) => isLetThrough(record, filter));
+          assert.deepEqual(await executions.list({ filters: [filter], limit: 10 }), expected, JSON.stringify(filter));
+        }
+      }
+    });
+  }
+
+  test('a filter on an unknown field is refused', async (t) => {
+    const { executions, functions } = await open(t);
+    for (const field of ['nothing', 'key', 'toString', '1=1 OR status']) {
+      const page = { filters: [{ field, operator: 'eq', values: ['x'] }], limit: 1 } as const;
+      await assert.rejects(executions.list(page), /no filter on the field/);
+      await assert.rejects(functions.list(page), /no filter on the field/);
+    }
+  });
+}
+
+const executions_ = fc.record({
+  functionId: text,
+  projectId: text,
+  status: fc.constantFrom(...Object.values(ExecutionStatus)),
+  description: fc.option(text),
+});
+
+const functions_ = fc.record({
+  projectId: text,
+  runtimeId: fc.option(text),
+  name: fc.option(text),
+  description: fc.option(text),
+});
+
+function filtersOf(fields: readonly string[]): fc.Arbitrary<Filter[]> {
+  const field = fc.constantFrom(...fields);
+  const one = fc.record({
+    field,
+    operator: fc.constantFrom(...OPERATORS.filter((operator) => operator !== 'in' && operator !== 'nin')),
+    values: fc.tuple(text),
+  });
+  const list = fc.record({ field, operator: fc.constantFrom('in' as const, 'nin' as const), values: fc.array(text) });
+  return fc.array(fc.oneof(one, list), { maxLength: 3 });
+}
+
+/** The meaning of a filter, said without SQL: texts are compared by their UTF-8 bytes; null is equal to nothing. */
+function isLetThrough(record: object, { field, operator, values }: Filter): boolean {
+  const value = (record as Record<string, string | null>)[field]!;
+  if (operator === 'neq' || operator === 'nin') return value === null || !values.includes(value);
+  if (value === null) return false;
+  const order = Buffer.compare(Buffer.from(value), Buffer.from(values[0] ?? ''));
+  switch (operator) {
+    case 'eq':
+      return value === values[0];
+    case 'in':
+      return values.includes(value);
+    case 'has':
+      return value.includes(values[0]!);
+    case 'gt':
+      return order > 0;
+    case 'gte':
+      return order >= 0;
+    case 'lt':
+      return order < 0;
+    case 'lte':
+      return order <= 0;
+  }
+}

@@ -1,0 +1,25 @@
+import { describe, type TestContext } from 'node:test';
+import type { Store } from '../../gateway/store/store.ts';
+import { executionPromises } from './store-executions.ts';
+import { filterPromises } from './store-filters.ts';
+import { functionPromises } from './store-functions.ts';
+import { pagingPromises } from './store-paging.ts';
+import { prunePromises } from './store-prune.ts';
+import { runtimePromises } from './store-runtimes.ts';
+import { writePromises } from './store-writes.ts';
+
+/** Opens an empty store that is closed, and gone, when the test is over. */
+export type OpenStore = (t: TestContext) => Promise<Store>;
+
+/** What `gateway/store/store.ts` promises of every driver. */
+export function storeContract(name: string, open: OpenStore): void {
+  describe(`store contract: ${name}`, () => {
+    runtimePromises(open);
+    functionPromises(open);
+    executionPromises(open);
+    writePromises(open);
+    pagingPromises(open);
+    filterPromises(open);
+    prunePromises(open);
+  });
+}

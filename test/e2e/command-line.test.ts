@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Api, resultOf } from '../support/api.ts';
+import { makeFolder, Run, Server, serverEnvironment, type Cleaner } from '../support/server.ts';
+
+const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Tells that it runs by a file, and ends after a second file is there. */
+const WAITS = `
+import os, time
+
+def main(started, goal):
+    open(started, 'w').close()
+    while not os.path.exists(goal):
+        time.sleep(0.02)
+    return 'finished'
+`;
+
+/** Runs the product to its end. */
+async function runToEnd(cleaner: Cleaner, args: readonly string[], more: Record<string, string> = {}) {
+  const run = new Run(cleaner, args, { ...serverEnvironment(makeFolder(cleaner).path), ...more });
+  const code = await run.ended;
+  const complaints = run.stderr.split('\n').filter((line) => line.startsWith('qinling: '));
+  return { code, stdout: run.stdout, stderr: run.stderr, complaints };
+}
+
+/** A server with one invocation under way that ends when `goal` is there. */
+async function startWithInvocation(cleaner: Cleaner) {
+  const { path: folder, shared } = makeFolder(cleaner);
+  const environment = { QINLING_DEFAULT_SHUTDOWN_TIMEOUT: '3600' };
+  const server = await Server.start(cleaner, folder, { environment });
+  const api = new Api(server.url);
+  const { id } = await api.createFunction({ files: { 'main.py': WAITS }, timeout: 600, cpu: 1000 });
+  const [started, goal] = [join(shared, 'started'), join(shared, 'goal')];
+  const execution = api.execute(id, { started, goal });
+  execution.catch(() => undefined); // awaited later, if at all
+  while (!existsSync(started)) await sleep(20);
+  return { server, execution, goal };
+}
+
+describe('the program', () => {
+  test('prints its help, its version and a configuration sample', async (t) => {
+    const [help, version, sample] = await Promise.all([
+      runToEnd(t, ['--help']),
+      runToEnd(t, ['--version']),
+      runToEnd(t, ['--print-config-sample']),
+    ]);
+    assert.deepEqual([help.code, version.code, sample.code], [0, 0, 0]);
+    assert.match(help.stdout, /^Usage: /);
+    const manifest = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string };
+    assert.equal(version.stdout, `qinling ${manifest.version}\n`);
+    assert.equal(sample.stdout, readFileSync(join(REPOSITORY, 'docs/qinling.conf.sample'), 'utf8'));
+  });
+
+  test('refuses an unknown option in one line, with exit code 2', async (t) => {
+    const { code, stderr } = await runToEnd(t, ['--prot', '8080']);
+    assert.equal(code, 2);
+    assert.match(stderr, /^qinling: Unknown option '--prot'[^\n]*\n$/);
+  });
+
+  test('tells every fault of its configuration, with exit code 2', async (t) => {
+    const configFile = join(makeFolder(t).path, 'qinling.conf');
+    writeFileSync(configFile, '[api]\nprot = 8080\n');
+    const { code, complaints } = await runToEnd(t, ['--config-file', configFile, '--port', 'x']);
+    assert.equal(code, 2);
+    assert.equal(complaints.length, 2);
+    assert.match(complaints[0]!, /qinling\.conf:2: \[api\] prot is not an option$/);
+    assert.match(complaints[1]!, /--port: 'x' must be a whole number$/);
+  });
+
+  test('tells of a port that is taken, with exit code 1', async (t) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    t.after(() => other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const { code, complaints } = await runToEnd(t, ['--port', String(port)]);
+    assert.equal(code, 1);
+    assert.equal(complaints.length, 1);
+    assert.match(complaints[0]!, new RegExp(`127\\.0\\.0\\.1:${port}`));
+  });
+
+  test('tells of a data directory that it cannot write, with exit code 1', async (t) => {
+    const file = join(makeFolder(t).path, 'file');
+    writeFileSync(file, '');
+    const { code, complaints } = await runToEnd(t, ['--data-dir', join(file, 'data')]);
+    assert.equal(code, 1);
+    assert.deepEqual(complaints.length, 1);
+    assert.match(complaints[0]!, /data directory .*file\/data is not writable/);
+  });
+
+  test('leaves a data directory alone that another one uses', async (t) => {
+    const { path: folder } = makeFolder(t);
+    const server = await Server.start(t, folder);
+    const { code, complaints } = await runToEnd(t, ['--data-dir', join(folder, 'data')]);
+    assert.equal(code, 1);
+    assert.match(complaints.join('\n'), /is used by another gateway/);
+    assert.equal((await new Api(server.url).request('GET', '/v1/runtimes')).status, 200);
+  });
+
+  test('lets a running invocation finish when it is told to end', async (t) => {
+    const { server, execution, goal } = await startWithInvocation(t);
+    server.run.send('SIGTERM');
+    await server.run.printed(/SIGTERM/);
+    writeFileSync(goal, '');
+    assert.equal(resultOf(await execution).output, 'finished');
+    assert.equal(await server.run.ended, 0, server.run.stderr);
+  });
+
+  test('ends at once when it is told a second time', async (t) => {
+    const { server } = await startWithInvocation(t);
+    server.run.send('SIGINT');
+    await server.run.printed(/SIGINT/);
+    server.run.send('SIGINT');
+    assert.equal(await server.run.ended, 1);
+  });
+
+  test('is built and started by `npm start`, and ended by Ctrl-C', async (t) => {
+    const { PATH = '', HOME = '' } = process.env;
+    const env = { ...serverEnvironment(makeFolder(t).path), PATH, HOME };
+    const child = spawn('npm', ['start'], { cwd: REPOSITORY, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const ended = once(child, 'close');
+    const endGroup = (signal: NodeJS.Signals) => process.kill(-child.pid!, signal); // as a terminal does
+    let isOver = false;
+    t.after(async () => {
+      if (!isOver) endGroup('SIGKILL');
+      await ended;
+    });
+    let printed = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (printed += text));
+    const hasEnded = ended.then(() => 'ended');
+    while (!/Listening on http/.test(printed)) {
+      assert.notEqual(await Promise.race([once(child.stdout, 'data'), hasEnded]), 'ended', printed);
+    }
+    const [, url] = /Listening on (http:\/\/\S+)/.exec(printed)!;
+    assert.equal((await new Api(url!).request('GET', '/')).status, 200);
+
+    endGroup('SIGINT');
+    await ended;
+    isOver = true;
+    assert.match(printed, /SIGINT: ending/);
+  });
+});

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { ExecutionIds } from '../../gateway/execution-id.ts';
+import {
+  ExecutionStatus,
+  RuntimeStatus,
+  type ExecutionLog,
+  type ExecutionOutcome,
+  type ExecutionRecord,
+  type FunctionRecord,
+  type RuntimeRecord,
+} from '../../gateway/store/store.ts';
+
+/** 2024-01-01; records are made one millisecond after each other. */
+export const FIRST_DAY_MS = Date.UTC(2024, 0, 1);
+
+const ids = new ExecutionIds();
+/** Makers of ids for moments that a test chose: ids of one maker rise also when its clock goes back. */
+const idsByMoment = new Map<number, ExecutionIds>();
+let nextMs = FIRST_DAY_MS;
+
+/** A runtime with every optional field set; `change` says what the test cares for. */
+export function runtimeRecord(change: Partial<RuntimeRecord> = {}): RuntimeRecord {
+  return {
+    id: randomUUID(),
+    projectId: 'default',
+    name: 'python',
+    image: 'python3',
+    description: 'a runtime',
+    isPublic: false,
+    isTrusted: true,
+    status: RuntimeStatus.Available,
+    statusReason: null,
+    createdAt: nextMs++,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+export function functionRecord(change: Partial<FunctionRecord> = {}): FunctionRecord {
+  return {
+    id: randomUUID(),
+    projectId: 'default',
+    name: 'hello',
+    description: null,
+    runtimeId: 'a-runtime',
+    code: { source: 'package', md5sum: 'd41d8cd98f00b204e9800998ecf8427e' },
+    packageDigest: 'a-digest',
+    entry: 'main.main',
+    cpuMillicores: 100,
+    memoryBytes: 33_554_432,
+    timeoutSeconds: 5,
+    count: 0,
+    latestVersion: 0,
+    createdAt: nextMs++,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+/** A running, synchronous execution; younger than every one made before where `createdAt` is not given. */
+export function executionRecord(change: Partial<ExecutionRecord> = {}): ExecutionRecord {
+  const createdAt = change.createdAt ?? nextMs++;
+  return {
+    id: change.createdAt === undefined ? ids.next(createdAt) : idAt(createdAt),
+    projectId: 'default',
+    functionId: 'a-function',
+    functionVersion: 0,
+    functionAlias: null,
+    description: null,
+    status: ExecutionStatus.Running,
+    isSync: true,
+    input: '{"name": "Qinling"}',
+    output: null,
+    durationSeconds: null,
+    isStarted: true,
+    createdAt,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+function idAt(createdAt: number): string {
+  const ofMoment = idsByMoment.get(createdAt) ?? new ExecutionIds();
+  idsByMoment.set(createdAt, ofMoment);
+  return ofMoment.next(createdAt);
+}
+
+/** A finished execution, as a warm call inserts it. */
+export function finalRecord(change: Partial<ExecutionRecord> = {}): ExecutionRecord {
+  return executionRecord({ status: ExecutionStatus.Success, output: '"hello"', durationSeconds: 0.25, ...change });
+}
+
+export function executionLog(text: string, change: Partial<ExecutionLog> = {}): ExecutionLog {
+  return { text: Buffer.from(text), isCut: false, isFinished: true, ...change };
+}
+
+export function success(change: Partial<ExecutionOutcome> = {}): ExecutionOutcome {
+  return { status: ExecutionStatus.Success, output: '"hello"', durationSeconds: 0.25, log: null, ...change };
+}

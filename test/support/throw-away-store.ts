@@ -1,0 +1,28 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openSqliteStore } from '../../gateway/store/sqlite/sqlite-store.ts';
+import type { Store } from '../../gateway/store/store.ts';
+
+/** Whoever runs what is registered when it is over: a test, or a suite with its `after`. */
+interface Cleaner {
+  after(cleanUp: () => Promise<void> | void): void;
+}
+
+/** The path of a database file that is not there yet; its folder goes when the test is over. */
+export function databasePath(cleaner: Cleaner): string {
+  const folder = mkdtempSync(join(tmpdir(), 'qinling-store-'));
+  cleaner.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return join(folder, 'qinling.sqlite');
+}
+
+/** A real, empty store, gone when the test is over. */
+export async function openThrowAwayStore(cleaner: Cleaner): Promise<Store> {
+  const folder = mkdtempSync(join(tmpdir(), 'qinling-store-'));
+  const store = await openSqliteStore({ path: join(folder, 'qinling.sqlite'), synchronous: 'normal' });
+  cleaner.after(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+  return store;
+}
