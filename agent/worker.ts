@@ -7,6 +7,7 @@ import {
   type Invoke,
   type Result,
 } from '../protocol/message.ts';
+import { Deadline } from '../protocol/deadline.ts';
 import { RecentDurations } from '../protocol/recent-durations.ts';
 import { LoadError, type ChildOutcome, type HostChild } from './host-child.ts';
 import type { LanguageHost } from './language-host.ts';
@@ -98,9 +99,9 @@ class Assignment {
     const { maxOutputBytes } = this.#context;
     const packageDirectory = this.#packageDirectory;
     const spec = { packageDirectory, entry, cpuMillicores, memoryBytes, maxOutputBytes, environment };
+    const deadline = new Deadline(loadTimeoutMs, this.#ended.signal);
     try {
-      const signal = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(loadTimeoutMs)]);
-      const child = await this.host.load(spec, signal);
+      const child = await this.host.load(spec, deadline.signal);
       if (this.#ended.signal.aborted) {
         child.kill();
         return;
@@ -108,6 +109,7 @@ class Assignment {
       this.#children.push(child);
       child.onExit(() => this.#onChildExit(child));
     } finally {
+      deadline.clear();
       this.#loading--;
     }
     this.#feed();

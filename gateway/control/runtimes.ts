@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Deadline } from '../../protocol/deadline.ts';
 import type { Caller } from '../auth/caller.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { Orchestrator, PoolSpec } from '../orchestrator/orchestrator.ts';
@@ -163,13 +164,19 @@ export class Runtimes {
     this.#work.add(tracked);
   }
 
-  #deadline(): AbortSignal {
-    return AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#options.timeoutMs)]);
+  /** Runs work that must end in the time that a pool may take. */
+  async #inTime(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const deadline = new Deadline(this.#options.timeoutMs, this.#stopping.signal);
+    try {
+      await work(deadline.signal);
+    } finally {
+      deadline.clear();
+    }
   }
 
   async #makePool(record: RuntimeRecord): Promise<void> {
     try {
-      await this.#orchestrator.createPool(toPoolSpec(record), this.#deadline());
+      await this.#inTime((signal) => this.#orchestrator.createPool(toPoolSpec(record), signal));
       await this.#moveOn(record.id, RuntimeStatus.Creating, { status: RuntimeStatus.Available, statusReason: null });
     } catch (cause) {
       if (this.#stopping.signal.aborted) return;
@@ -180,7 +187,7 @@ export class Runtimes {
 
   async #changePool(record: RuntimeRecord, oldImage: string): Promise<void> {
     try {
-      await this.#orchestrator.updatePool(toPoolSpec(record), this.#deadline());
+      await this.#inTime((signal) => this.#orchestrator.updatePool(toPoolSpec(record), signal));
       await this.#moveOn(record.id, RuntimeStatus.Upgrading, { status: RuntimeStatus.Available, statusReason: null });
     } catch (cause) {
       if (this.#stopping.signal.aborted) return;
@@ -190,7 +197,7 @@ export class Runtimes {
 
   async #rollBack(record: RuntimeRecord, oldImage: string, statusReason: string): Promise<void> {
     try {
-      await this.#orchestrator.updatePool(toPoolSpec({ ...record, image: oldImage }), this.#deadline());
+      await this.#inTime((signal) => this.#orchestrator.updatePool(toPoolSpec({ ...record, image: oldImage }), signal));
       const back = { image: oldImage, status: RuntimeStatus.Available, statusReason };
       await this.#moveOn(record.id, RuntimeStatus.Upgrading, back);
     } catch (cause) {

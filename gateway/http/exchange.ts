@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Caller } from '../auth/caller.ts';
 import { QinlingError } from '../errors.ts';
-import { mimeTypeOf, parseJsonObject, readBody, type BodyHead } from './body.ts';
+import { mimeTypeOf, parseJsonObject, readBody, tooLarge, type BodyHead } from './body.ts';
 import type { NativeResponse } from './server.ts';
 import { readForm, removeFiles, type Form, type UploadLimits } from './upload-form.ts';
 
@@ -26,6 +26,8 @@ const STATUS_LINES: Readonly<Record<number, string>> = {
 const JSON_TYPE = 'application/json';
 /** Unread bytes of an upload at which the client is told to wait. */
 const UPLOAD_BUFFER_BYTES = 1024 * 1024;
+/** What a form may hold beside its files. */
+const FORM_MARGIN_BYTES = 8 * 1024 * 1024;
 
 /** What an exchange copies of a request, because the native one is dead after its callback. */
 export interface RequestHead extends BodyHead {
@@ -62,6 +64,10 @@ export class Exchange {
   #isAborted = false;
   #abort: AbortController | undefined;
   #form: Form | undefined;
+  #isInvited = false;
+  #closesConnection = false;
+  /** Ends the wait for a slow client. */
+  #wake: (() => void) | undefined;
 
   /** `onEnd` is called once, when the exchange is answered or aborted. */
   constructor(res: NativeResponse, head: RequestHead, caller: Caller, options: ExchangeOptions, onEnd: () => void) {
@@ -108,9 +114,13 @@ export class Exchange {
     return this.head.headers.get(name);
   }
 
-  /** Hot. The body as a JSON object; `argument` names the resource in messages. Throws 400, 413, 415. */
+  /**
+   * Hot. The body as a JSON object; `argument` names the resource in messages. Throws 400, 413, 415. Like all that read
+   * the body, it must be called in the turn in which the request came, and once.
+   */
   json(argument: string): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
+      this.#inviteBody(this.#options.maxBodyBytes);
       readBody(this.#res, this.head, this.#options.maxBodyBytes, (error, body) => {
         if (error !== undefined) return reject(error);
         try {
@@ -119,6 +129,16 @@ export class Exchange {
           reject(fault as Error);
         }
       });
+    });
+  }
+
+  /** The body as it came. Throws 413. */
+  body(): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      this.#inviteBody(this.#options.maxBodyBytes);
+      readBody(this.#res, this.head, this.#options.maxBodyBytes, (error, body) =>
+        error === undefined ? resolve(Buffer.from(body)) : reject(error),
+      );
     });
   }
 
@@ -132,27 +152,34 @@ export class Exchange {
       if (mimeType === '') return { fields: new Map(), files: new Map() };
       throw new QinlingError('UNSUPPORTED_MEDIA_TYPE', `Unknown mimetype: ${mimeType.slice(0, 100)}`);
     }
-    const form = await readForm(this.#bodyStream(), this.head.contentType, this.#options.uploads);
-    if (this.#isAborted) await removeFiles(form.files);
-    this.#form = form;
-    return form;
+    this.#inviteBody(this.#options.uploads.maxFileBytes + FORM_MARGIN_BYTES);
+    this.#form = await readForm(this.#bodyStream(), this.head.contentType, this.#options.uploads);
+    return this.#form;
   }
 
   setHeader(name: string, value: string): void {
     this.#headers.push([name, value]);
   }
 
-  /** Hot. The one answer. */
-  send(status: number, body: string | Uint8Array = '', contentType: string = JSON_TYPE): void {
+  /** Has the connection end with the answer. */
+  closeConnection(): void {
+    this.#closesConnection = true;
+  }
+
+  /** Hot. The one answer. A body is JSON where no other type is named; no body has no type. */
+  send(status: number, body: string | Uint8Array = '', contentType?: string): void {
     if (this.isAnswered) return;
     this.#isAnswered = true;
+    const type = contentType ?? (body.length === 0 ? undefined : JSON_TYPE);
+    // a client that waits for our word about its body may now send it or not: what follows could not be told apart
+    const closes = this.#closesConnection || (!this.#isInvited && this.#expectsInvitation());
     this.#res.cork(() => {
-      this.#writeHead(status, status === 202 || status === 204 ? undefined : contentType);
-      if (this.method === 'HEAD') this.#res.endWithoutBody(Buffer.byteLength(body));
-      else if (status === 204) this.#res.endWithoutBody();
-      else this.#res.end(body as string);
+      this.#writeHead(status, type);
+      if (this.method === 'HEAD') this.#res.endWithoutBody(Buffer.byteLength(body), closes);
+      else if (status === 204) this.#res.endWithoutBody(undefined, closes);
+      else this.#res.end(body, closes);
     });
-    this.#end();
+    this.#onEnd();
   }
 
   sendJson(status: number, value: unknown): void {
@@ -163,15 +190,17 @@ export class Exchange {
   sendError(cause: unknown): void {
     const error =
       cause instanceof QinlingError ? cause : new QinlingError('INTERNAL', 'Internal server error.', { cause });
-    if (error.httpStatus >= 500)
+    if (error.code === 'INTERNAL' || error.code === 'UNAVAILABLE')
       this.#options.onFault(error.cause ?? error, `${this.method} ${this.path}: ${error.message}`);
     if (error.retryAfterSeconds !== undefined) this.setHeader('Retry-After', String(error.retryAfterSeconds));
-    if (error.code === 'TOO_LARGE') this.setHeader('Connection', 'close');
     const faultcode = error.httpStatus < 500 ? 'Client' : 'Server';
     this.send(error.httpStatus, JSON.stringify({ faultcode, faultstring: error.message, debuginfo: null }));
   }
 
-  /** An answer of known length from a stream. Resolves when it was sent or the client is gone; the stream is ended. */
+  /**
+   * An answer of known length from a stream. Resolves when it was sent or the client is gone; the stream is ended. Where
+   * the stream holds less, the connection breaks off, so that nobody takes a part for the whole.
+   */
   async sendStream(
     status: number,
     headers: Readonly<Record<string, string>>,
@@ -190,16 +219,21 @@ export class Exchange {
         return;
       }
       this.#res.cork(() => this.#writeHead(status, undefined));
+      let sentBytes = 0;
       for await (const chunk of stream as AsyncIterable<Buffer>) {
         if (this.#isAborted) return;
-        await this.#writeKnown(chunk, bytes);
+        const part = chunk.subarray(0, bytes - sentBytes);
+        sentBytes += part.length;
+        await this.#writeKnown(part, bytes);
+        if (sentBytes === bytes) return;
       }
+      throw new Error(`the stream held ${sentBytes} of ${bytes} bytes`);
     } catch (cause) {
       this.#options.onFault(cause, `${this.method} ${this.path}: the answer broke off`);
       if (!this.#isAborted) this.#res.close();
     } finally {
       stream.destroy();
-      this.#end();
+      this.#onEnd();
     }
   }
 
@@ -207,7 +241,7 @@ export class Exchange {
   async sendParts(status: number, parts: AsyncIterable<string>, contentType: string = JSON_TYPE): Promise<void> {
     const iterator = parts[Symbol.asyncIterator]();
     let next = await iterator.next(); // a fault of the first part is still an error answer
-    if (this.isAnswered) return;
+    if (this.isAnswered) return void (await iterator.return?.());
     this.#isAnswered = true;
     try {
       this.#res.cork(() => {
@@ -222,12 +256,39 @@ export class Exchange {
       if (!this.#isAborted) this.#res.close();
     } finally {
       await iterator.return?.();
-      this.#end();
+      this.#onEnd();
     }
   }
 
+  /** The handler is done: what it left of an upload goes. */
+  release(): void {
+    if (this.#form === undefined) return;
+    removeFiles(this.#form.files).catch((cause: unknown) =>
+      this.#options.onFault(cause, 'an uploaded file was not removed'),
+    );
+  }
+
+  #expectsInvitation(): boolean {
+    return this.head.headers.get('expect')?.toLowerCase() === '100-continue';
+  }
+
+  /**
+   * Refuses a body that is declared larger than the limit; has a client that waits for our word send its body.
+   * uWebSockets.js knows no interim answers: this one is its status line and an empty line, and as it writes a status
+   * only once, the real one goes out with the first header (see #writeHead).
+   */
+  #inviteBody(limitBytes: number): void {
+    const { contentLength } = this.head;
+    if (contentLength !== undefined && contentLength > limitBytes) throw tooLarge(limitBytes);
+    if (!this.#expectsInvitation()) return;
+    this.#isInvited = true;
+    this.#res.cork(() => this.#res.writeStatus('100 Continue\r\n'));
+  }
+
   #writeHead(status: number, contentType: string | undefined): void {
-    this.#res.writeStatus(STATUS_LINES[status] ?? String(status));
+    const statusLine = STATUS_LINES[status] ?? String(status);
+    if (this.#isInvited) this.#res.writeHeader(`HTTP/1.1 ${statusLine}\r\nConnection`, 'keep-alive');
+    else this.#res.writeStatus(statusLine);
     if (contentType !== undefined) this.#res.writeHeader('Content-Type', contentType);
     for (const [name, value] of this.#headers) this.#res.writeHeader(name, value);
   }
@@ -245,7 +306,7 @@ export class Exchange {
         if (isDone) resolve();
         return isDone;
       });
-      this.signal.addEventListener('abort', () => resolve(), { once: true });
+      this.#wake = resolve;
     });
   }
 
@@ -260,24 +321,35 @@ export class Exchange {
         resolve();
         return true;
       });
-      this.signal.addEventListener('abort', () => resolve(), { once: true });
+      this.#wake = resolve;
     });
   }
 
+  /**
+   * The body as a stream. A client that is faster than our disk is told to wait, except in a chunked body, which
+   * uWebSockets.js does not take up again after a pause; the limit of an upload bounds what is in memory then.
+   */
   #bodyStream(): Readable {
     const res = this.#res;
+    const mayPause = this.head.contentLength !== undefined;
     let isPaused = false;
+    const goOn = () => {
+      if (isPaused && !this.isAnswered) res.resume();
+      isPaused = false;
+    };
     const stream = new Readable({
       highWaterMark: UPLOAD_BUFFER_BYTES,
-      read: () => {
-        if (isPaused && !this.#isAborted) res.resume();
-        isPaused = false;
+      read: goOn,
+      destroy: (error, callback) => {
+        goOn(); // what still comes is thrown away, so that the client hears our answer
+        callback(error);
       },
     });
     res.onData((chunk, isLast) => {
+      if (stream.destroyed) return;
       const isRoom = stream.push(Buffer.from(new Uint8Array(chunk)));
       if (isLast) stream.push(null);
-      else if (!isRoom && !isPaused) {
+      else if (!isRoom && !isPaused && mayPause) {
         isPaused = true;
         res.pause();
       }
@@ -289,14 +361,7 @@ export class Exchange {
   #onAborted(): void {
     this.#isAborted = true;
     this.#abort?.abort();
-    if (!this.#isAnswered) this.#end();
-  }
-
-  #end(): void {
-    if (this.#form !== undefined)
-      void removeFiles(this.#form.files).catch((cause: unknown) =>
-        this.#options.onFault(cause, 'an uploaded file was not removed'),
-      );
-    this.#onEnd();
+    this.#wake?.();
+    if (!this.#isAnswered) this.#onEnd();
   }
 }

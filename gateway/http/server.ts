@@ -91,7 +91,13 @@ export class HttpServer {
       const { route, parameters } = this.#routes.match(head.method, head.path);
       exchange.parameters = parameters;
       const handled = route.handle(exchange);
-      if (handled !== undefined) handled.catch((cause: unknown) => exchange.sendError(cause));
+      handled?.then(
+        () => exchange.release(),
+        (cause: unknown) => {
+          exchange.sendError(cause);
+          exchange.release();
+        },
+      );
     } catch (cause) {
       if (cause instanceof QinlingError && cause.code === 'METHOD_NOT_ALLOWED') {
         exchange.setHeader('Allow', this.#routes.allowed(head.path).join(', '));
@@ -105,7 +111,7 @@ export class HttpServer {
     const { cors } = this.#options;
     const origin = headers.get('origin') ?? '';
     if (this.#isDraining) {
-      exchange.setHeader('Connection', 'close');
+      exchange.closeConnection();
       throw new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
     }
     const refusal = cors.refuse(method, path, origin, headers.get('host') ?? '');

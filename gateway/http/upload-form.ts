@@ -44,14 +44,22 @@ export async function readForm(source: Readable, contentType: string, limits: Up
   const parser = openParser(contentType, limits);
   const fail = (error: QinlingError) => {
     fault ??= error;
-    source.destroy(); // the rest is of no use; the parser would wait for files that nobody reads any more
+    // The rest is of no use, and the parser would wait for files that nobody reads any more. Not at once: busboy does
+    // not bear to be destroyed inside of its own events.
+    setImmediate(() => {
+      source.destroy();
+      parser.destroy(error);
+    });
   };
+  parser.on('error', () => undefined); // told through the pipeline, or made by `fail`
   parser.on('field', (name, value, info) => {
     if (info.valueTruncated || info.nameTruncated)
       fail(invalidInput(`The form field ${name.slice(0, 100)} is too long.`));
     fields.set(name, value);
   });
   parser.on('file', (name, stream, info) => {
+    stream.on('error', () => undefined); // told to who saves it
+    stream.once('limit', () => fail(tooLarge(limits.maxFileBytes)));
     writes.push(
       saveFile(stream, info.filename ?? '', limits).then(
         (file) => {
@@ -90,7 +98,7 @@ function openParser(contentType: string, limits: UploadLimits): busboy.Busboy {
         fieldSize: MAX_FIELD_BYTES,
         fieldNameSize: 200,
         files: 4,
-        fileSize: limits.maxFileBytes + 1, // one more tells that it is larger
+        fileSize: limits.maxFileBytes,
         parts: MAX_FIELDS + 4,
         headerPairs: 50,
       },
@@ -107,7 +115,6 @@ async function saveFile(stream: Readable, fileName: string, limits: UploadLimits
   const measure = async function* (source: AsyncIterable<Buffer>) {
     for await (const chunk of source) {
       bytes += chunk.length;
-      if (bytes > limits.maxFileBytes) throw tooLarge(limits.maxFileBytes);
       hash.update(chunk);
       yield chunk;
     }

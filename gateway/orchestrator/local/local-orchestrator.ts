@@ -1,3 +1,4 @@
+import { Deadline } from '../../../protocol/deadline.ts';
 import { QinlingError } from '../../errors.ts';
 import type { LinkSet } from '../../link/link-set.ts';
 import type { Orchestrator, PoolSpec } from '../orchestrator.ts';
@@ -24,7 +25,9 @@ export class LocalOrchestrator implements Orchestrator {
   /** Starts the agent; resolves with the names of its pools once it is connected, or when the time is over. */
   async start(timeoutMs: number): Promise<string[]> {
     this.#agent.start();
-    await this.#waitFor(() => this.poolNames().length > 0, AbortSignal.timeout(timeoutMs)).catch(() => undefined);
+    const deadline = new Deadline(timeoutMs, new AbortController().signal);
+    await this.#waitFor(() => this.poolNames().length > 0, deadline.signal).catch(() => undefined);
+    deadline.clear();
     return this.poolNames();
   }
 
