@@ -1,20 +1,21 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseOwnGroups, type CgroupLayout } from './cgroup-layout.ts';
+import { findCgroupsV1 } from './cgroup-v1.ts';
+import { findCgroupsV2 } from './cgroup-v2.ts';
 
-/** Control groups, version 1: one folder per controller. Version 2 is not used yet; the memory watch stands in there. */
-const CONTROLLERS = ['memory', 'cpu', 'pids'] as const;
 const ROOT = '/sys/fs/cgroup';
 const PREFIX = 'qinling-agent-';
-const CPU_PERIOD_MICROS = 100_000;
-const LEAST_CPU_QUOTA_MICROS = 1_000;
 const REMOVE_TRIES = 50;
 const REMOVE_WAIT_MS = 20;
 
 /** The group of one child process and all that it starts. */
 export class Cgroup {
+  readonly #layout: CgroupLayout;
   readonly #paths: readonly string[];
 
-  constructor(paths: readonly string[]) {
+  constructor(layout: CgroupLayout, paths: readonly string[]) {
+    this.#layout = layout;
     this.#paths = paths;
   }
 
@@ -25,12 +26,7 @@ export class Cgroup {
 
   /** `memoryBytes` on top of what is used now; `cpuMillicores` of the whole group. */
   limit(memoryBytes: number, cpuMillicores: number): void {
-    const [memory, cpu] = this.#paths;
-    const usedBytes = Number(readFileSync(join(memory!, 'memory.usage_in_bytes'), 'utf8'));
-    writeFileSync(join(memory!, 'memory.limit_in_bytes'), String(usedBytes + memoryBytes));
-    const quota = Math.max(LEAST_CPU_QUOTA_MICROS, Math.round((cpuMillicores * CPU_PERIOD_MICROS) / 1000));
-    writeFileSync(join(cpu!, 'cpu.cfs_period_us'), String(CPU_PERIOD_MICROS));
-    writeFileSync(join(cpu!, 'cpu.cfs_quota_us'), String(quota));
+    this.#layout.limit(this.#paths, memoryBytes, cpuMillicores);
   }
 
   /** Kills whatever is still in the group. */
@@ -55,36 +51,39 @@ export class Cgroup {
 
   #pids(): number[] {
     try {
-      return readFileSync(join(this.#paths[0]!, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+      return readFileSync(this.joinFiles[0]!, 'utf8').split('\n').filter(Boolean).map(Number);
     } catch {
       return [];
     }
   }
 }
 
-/** Makes groups below our own, so that limits set on us hold for all of them. */
+/** Makes groups below our own (version 1) or near it (version 2), so that limits set above us hold for all of them. */
 export class CgroupTree {
+  readonly #layout: CgroupLayout;
   readonly #bases: readonly string[];
 
-  private constructor(bases: readonly string[]) {
+  private constructor(layout: CgroupLayout, bases: readonly string[]) {
+    this.#layout = layout;
     this.#bases = bases;
   }
 
-  /** The groups of this process; undefined where this machine does not let us make any. */
-  static open(): CgroupTree | undefined {
+  /** Undefined where this machine does not let us make any. `root`: where control groups are mounted. */
+  static open(root = ROOT): CgroupTree | undefined {
     const bases: string[] = [];
     try {
-      const own = ownGroups();
-      for (const controller of CONTROLLERS) {
-        const above = join(ROOT, controller, own[controller] ?? '');
-        const parent = existsSync(above) ? above : join(ROOT, controller); // in a container /proc may tell the host's path
+      const own = parseOwnGroups(readFileSync('/proc/self/cgroup', 'utf8'));
+      const layout = findCgroupsV1(root, own) ?? findCgroupsV2(root, own);
+      if (layout === undefined) return undefined;
+      for (const parent of layout.parents) {
+        accessSync(parent, constants.W_OK);
         removeLeftOvers(parent);
         const base = join(parent, `${PREFIX}${process.pid}`);
         mkdirSync(base, { recursive: true });
         bases.push(base);
-        if (!existsSync(join(base, 'cgroup.procs'))) throw new Error('not a cgroup file system');
+        layout.prepare(base);
       }
-      return new CgroupTree(bases);
+      return new CgroupTree(layout, bases);
     } catch {
       for (const base of bases) tryRemove(base);
       return undefined;
@@ -94,7 +93,7 @@ export class CgroupTree {
   make(name: string): Cgroup {
     const paths = this.#bases.map((base) => join(base, name));
     for (const path of paths) mkdirSync(path);
-    return new Cgroup(paths);
+    return new Cgroup(this.#layout, paths);
   }
 
   remove(): void {
@@ -113,16 +112,6 @@ function removeLeftOvers(parent: string): void {
     }
     tryRemove(base);
   }
-}
-
-/** Our own group of each controller: lines `4:memory:/path`. */
-function ownGroups(): Readonly<Record<string, string>> {
-  const groups: Record<string, string> = {};
-  for (const line of readFileSync('/proc/self/cgroup', 'utf8').split('\n')) {
-    const [, controllers = '', path = ''] = line.split(':');
-    for (const controller of controllers.split(',')) groups[controller] = path;
-  }
-  return groups;
 }
 
 function tryRemove(path: string): boolean {

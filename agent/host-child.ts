@@ -3,6 +3,8 @@ import type { HostConnection } from './host-connection.ts';
 import { ExitHow, FrameWriter, HostKind, HostOutcome, encodeHostInvoke, type FrameReader } from './host-protocol.ts';
 
 const EMPTY = Buffer.alloc(0);
+/** Stands for the load where an invocation's id stands otherwise. */
+const LOADING = 0;
 /** How long after a child's death its socket may take to give what it still holds. */
 const DRAIN_MS = 1_000;
 
@@ -71,7 +73,8 @@ export class HostChild {
   #nextId = 1;
   #timer: NodeJS.Timeout | undefined;
   #load: { resolve: () => void; reject: (error: Error) => void; startedAtMs: number } | undefined;
-  #timedOut = false;
+  /** The invocation that was ended at its time limit; LOADING for the load. */
+  #timedOutId: number | undefined;
   #isDying = false;
   #exit: ChildExit | undefined;
   #isDead = false;
@@ -103,7 +106,7 @@ export class HostChild {
   load(spec: LoadSpec, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const onAbort = () => {
-        this.#timedOut = true;
+        this.#timedOutId = LOADING;
         this.kill();
       };
       const settle = (end: () => void) => {
@@ -145,8 +148,9 @@ export class HostChild {
   #startClock(pending: Pending): void {
     pending.startedAtMs = performance.now();
     clearTimeout(this.#timer);
+    if (this.#isDying) return;
     this.#timer = setTimeout(() => {
-      this.#timedOut = true;
+      this.#timedOutId = pending.id;
       this.kill();
     }, pending.timeoutMs);
   }
@@ -178,7 +182,7 @@ export class HostChild {
     this.#pending.shift();
     clearTimeout(this.#timer);
     const next = this.#pending[0];
-    if (next !== undefined && !this.#isDying) this.#startClock(next);
+    if (next !== undefined) this.#startClock(next);
     head.onOutcome({
       kind: outcome === HostOutcome.Returned ? 'returned' : 'failed',
       output,
@@ -198,9 +202,11 @@ export class HostChild {
     this.#isDead = true;
     clearTimeout(this.#timer);
     const [head, ...behind] = this.#pending.splice(0);
-    const kind = this.#timedOut ? 'timeout' : exit.how === ExitHow.Exited && exit.code === 0 ? 'exited' : 'killed';
-    const startedAtMs = head?.startedAtMs ?? this.#load?.startedAtMs ?? 0;
-    const durationMicros = Math.round((performance.now() - startedAtMs) * 1000);
+    const hasTimedOut = this.#timedOutId === (head?.id ?? LOADING);
+    const kind = hasTimedOut ? 'timeout' : exit.how === ExitHow.Exited && exit.code === 0 ? 'exited' : 'killed';
+    const nowMs = performance.now();
+    const startedAtMs = head?.startedAtMs ?? this.#load?.startedAtMs ?? nowMs;
+    const durationMicros = Math.round((nowMs - startedAtMs) * 1000);
     const outcome: ChildOutcome = { kind, output: EMPTY, durationMicros, ...cutLog(exit.log) };
     this.#load?.reject(new LoadError(outcome));
     head?.onOutcome(outcome);

@@ -149,11 +149,13 @@ export class FrameSplitter {
 
   /** Hot. The frames that are complete with this chunk. Throws HostProtocolError for an impossible length. */
   push(chunk: Buffer): FrameReader[] {
-    this.#parts.push(chunk);
+    const [first] = this.#parts;
+    if (first !== undefined && first.length < HEAD_BYTES) this.#parts = [Buffer.concat([first, chunk])];
+    else this.#parts.push(chunk);
     this.#bytes += chunk.length;
     const needed = this.#neededBytes();
     if (needed === undefined || this.#bytes < needed) return [];
-    const data = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts, this.#bytes);
+    const data = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts, this.#bytes);
     const frames: FrameReader[] = [];
     let position = 0;
     while (data.length - position >= HEAD_BYTES) {
@@ -170,10 +172,8 @@ export class FrameSplitter {
 
   /** Bytes of the first frame with its head, as soon as its length is known. */
   #neededBytes(): number | undefined {
-    const first = this.#parts[0]!;
-    if (this.#bytes < HEAD_BYTES) return undefined;
-    const head = first.length >= HEAD_BYTES ? first : Buffer.concat(this.#parts).subarray(0, HEAD_BYTES);
-    return HEAD_BYTES + this.#checkLength(head.readUInt32BE(0));
+    const first = this.#parts[0]!; // the only one as long as it is shorter than a head
+    return first.length < HEAD_BYTES ? undefined : HEAD_BYTES + this.#checkLength(first.readUInt32BE(0));
   }
 
   #checkLength(length: number): number {

@@ -1,5 +1,5 @@
-import { copyFileSync, mkdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { basename, delimiter, dirname, join } from 'node:path';
 import type { FoundRuntime, RuntimeOnMachine } from './runtime-catalog.ts';
 
 const OTHERS_EXECUTE = 0o001;
@@ -18,7 +18,7 @@ export function makeReachable(runtime: RuntimeOnMachine, changesUser: boolean, w
   copyFileSync(runtime.hostFile, hostFile);
   const args = definition.run.map((argument) => argument.replaceAll('{host}', hostFile));
   const { name } = definition;
-  if (!changesUser || isOpen(interpreter)) return { name, version, command: interpreter, args };
+  if (!changesUser || isOpen(interpreter)) return withoutNewRights({ name, version, command: interpreter, args });
 
   const prefix = dirname(dirname(interpreter));
   const mountPoint = join(folder, 'interpreter');
@@ -26,7 +26,17 @@ export function makeReachable(runtime: RuntimeOnMachine, changesUser: boolean, w
   const mounted = join(mountPoint, basename(dirname(interpreter)), basename(interpreter));
   const script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
   const unshare = ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', prefix, mountPoint];
-  return { name, version, command: 'unshare', args: [...unshare, mounted, ...args] };
+  return withoutNewRights({ name, version, command: 'unshare', args: [...unshare, mounted, ...args] });
+}
+
+/** Started so that neither the host nor what it starts can gain rights by a program that has them (sudo, mount). */
+function withoutNewRights(runtime: FoundRuntime): FoundRuntime {
+  if (!hasProgram('setpriv')) return runtime;
+  return { ...runtime, command: 'setpriv', args: ['--no-new-privs', runtime.command, ...runtime.args] };
+}
+
+function hasProgram(name: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)));
 }
 
 /** True if every user may reach the file. */

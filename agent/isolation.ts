@@ -1,6 +1,7 @@
 import { CgroupTree, type Cgroup } from './cgroup.ts';
 import { LEAVE_ID } from './host-protocol.ts';
 import { MemoryWatch } from './memory-watch.ts';
+import { killStrays } from './strays.ts';
 import { UserIds } from './user-ids.ts';
 
 const OPEN_FILES = 1_024;
@@ -65,9 +66,11 @@ export class Isolation {
     else this.#memory.add(pid, memoryBytes, onTooMuch);
   }
 
-  async release({ uid, cgroup }: Enclosure, pid: number): Promise<void> {
+  /** The process is gone: ends what it left behind, and takes back what it had. */
+  async release({ uid, cgroup }: Enclosure, pid: number, scratchDirectory: string): Promise<void> {
     this.#memory.remove(pid);
-    await cgroup?.remove();
+    if (cgroup === undefined) killStrays(scratchDirectory);
+    else await cgroup.remove();
     this.#userIds?.giveBack(uid);
   }
 

@@ -1,13 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HostChild, type ChildExit, type LoadSpec } from './host-child.ts';
 import type { HostConnection } from './host-connection.ts';
+import { HostParent } from './host-parent.ts';
 import { ExitHow, FrameWriter, HostKind, type FrameReader } from './host-protocol.ts';
 import type { HostSocket } from './host-socket.ts';
 import type { Enclosure, Isolation } from './isolation.ts';
 import type { FoundRuntime } from './runtime-catalog.ts';
 
-const START_MS = 10_000;
 const FIRST_RESTART_MS = 100;
 const LAST_RESTART_MS = 10_000;
 const EMPTY = Buffer.alloc(0);
@@ -27,6 +27,7 @@ export interface LanguageHostOptions {
 interface Member {
   readonly name: string;
   readonly enclosure: Enclosure;
+  readonly scratch: string;
   pid: number;
   connection: HostConnection | undefined;
   child: HostChild | undefined;
@@ -36,7 +37,7 @@ interface Member {
  * One runtime on this machine: a parent process, and the children that it makes. Keeps some idle ones ready, so that a
  * load costs the import of a module and not the start of an interpreter.
  *
- *   starting --Hello--> up --parent dies--> starting (backing off)
+ *   starting --Hello--> up --parent dies--> starting (backing off, again and again)
  *   any --close()--> closed
  */
 export class LanguageHost {
@@ -45,8 +46,10 @@ export class LanguageHost {
   readonly #members = new Map<string, Member>();
   readonly #idle: HostChild[] = [];
   readonly #waiting: ((child: HostChild | undefined) => void)[] = [];
-  #process: ChildProcess | undefined;
-  #control: HostConnection | undefined;
+  /** Spawned last, up or not. */
+  #starting: HostParent | undefined;
+  /** The one that is up. */
+  #parent: HostParent | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #restartMs = FIRST_RESTART_MS;
   /** Clean-ups behind ended children. */
@@ -67,22 +70,16 @@ export class LanguageHost {
     return this.#idle.length;
   }
 
-  /** Starts the parent; resolves when it is up. Rejects when it does not come up in time. */
-  start(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const { socket, runtime } = this.#options;
-      const name = socket.expect('Parent', (connection) => {
-        clearTimeout(timer);
-        this.#onParentUp(connection);
-        resolve();
-      });
-      const timer = setTimeout(() => {
-        socket.forget(name);
-        this.#process?.kill('SIGKILL');
-        reject(new Error(`the language host of ${runtime.name} did not start`));
-      }, START_MS);
-      this.#startParent(name);
-    });
+  /** Starts the parent; resolves when it is up. Rejects when it ends before, or does not come up in time. */
+  async start(): Promise<void> {
+    const events = {
+      onFrame: (frame: FrameReader) => this.#onControlFrame(frame),
+      onGone: (reason: string) => this.#onParentGone(reason),
+    };
+    const { runtime, socket } = this.#options;
+    this.#parent = await HostParent.start(runtime, socket, events, (parent) => (this.#starting = parent));
+    this.#restartMs = FIRST_RESTART_MS;
+    this.#fill();
   }
 
   /**
@@ -100,12 +97,7 @@ export class LanguageHost {
     } finally {
       this.#fill(); // its successor: only now, so that making it does not slow the load
     }
-    const member = this.#members.get(child.name);
-    if (member !== undefined) {
-      this.#options.isolation.limit(member.enclosure, child.pid, spec.memoryBytes, spec.cpuMillicores, () =>
-        child.kill(),
-      );
-    }
+    this.#limit(child, spec);
     return child;
   }
 
@@ -115,60 +107,34 @@ export class LanguageHost {
     clearTimeout(this.#restartTimer);
     clearTimeout(this.#respawnTimer);
     for (const wake of this.#waiting.splice(0)) wake(undefined);
-    const parent = this.#process;
-    if (parent === undefined || parent.exitCode !== null || parent.signalCode !== null)
-      return void (await Promise.all(this.#burials));
-    const gone = new Promise<void>((resolve) => parent.once('exit', () => resolve()));
-    this.#control?.destroy(); // it ends its children, and then itself
-    const timer = setTimeout(() => parent.kill('SIGKILL'), START_MS);
-    await gone;
-    clearTimeout(timer);
-    for (const member of [...this.#members.values()]) this.#bury(member, lostExit());
+    await this.#starting?.end();
+    for (const member of this.#members.values()) this.#bury(member, lostExit());
     await Promise.all(this.#burials);
   }
 
-  #startParent(name: string): void {
-    const { runtime, socket, log } = this.#options;
-    const { command, args } = runtime;
-    const environment = {
-      PATH: process.env['PATH'] ?? '',
-      LANG: 'C.UTF-8',
-      QINLING_SOCKET: socket.path,
-      QINLING_NAME: name,
-    };
-    const parent = spawn(command, args, { env: environment, cwd: '/', stdio: ['ignore', 'ignore', 'inherit'] });
-    parent.on('error', (error) => log.warn(`the language host of ${runtime.name} did not start: ${error.message}`));
-    parent.once('exit', (code, signal) => {
-      if (this.#process === parent) this.#onParentGone(`${signal ?? `code ${code}`}`);
-    });
-    this.#process = parent;
-  }
-
-  #onParentUp(connection: HostConnection): void {
-    this.#control = connection;
-    this.#restartMs = FIRST_RESTART_MS;
-    connection.listen({
-      onFrame: (frame) => this.#onControlFrame(frame),
-      onClosed: () => this.#process?.kill('SIGKILL'),
-    });
-    this.#fill();
-  }
-
   #onParentGone(reason: string): void {
-    this.#control = undefined;
-    for (const member of [...this.#members.values()]) this.#bury(member, lostExit());
+    this.#parent = undefined;
+    for (const member of this.#members.values()) {
+      killSession(member.pid);
+      this.#bury(member, lostExit());
+    }
     if (this.#isClosed) return;
-    const { log } = this.#options;
-    log.warn(`the language host of ${this.runtime.name} ended (${reason}); it starts again in ${this.#restartMs} ms`);
+    this.#restartLater(`the language host of ${this.runtime.name} ended: ${reason}`);
+  }
+
+  #restartLater(reason: string): void {
+    this.#options.log.warn(`${reason}; it starts again in ${this.#restartMs} ms`);
     this.#restartTimer = setTimeout(() => {
-      this.start().catch((error: unknown) => log.warn((error as Error).message));
+      this.start().catch((error: unknown) => {
+        if (!this.#isClosed) this.#restartLater((error as Error).message);
+      });
     }, this.#restartMs);
     this.#restartMs = Math.min(this.#restartMs * 2, LAST_RESTART_MS);
   }
 
   /** Makes children until there are as many as wanted: idle ones, and one for everybody who waits. */
   #fill(): void {
-    if (this.#control === undefined || this.#isClosed || this.#respawnTimer !== undefined) return;
+    if (this.#parent === undefined || this.#isClosed || this.#respawnTimer !== undefined) return;
     const wanted = this.#options.prewarmed + this.#waiting.length;
     for (let count = this.#idle.length + this.#spawning; count < wanted; count++) this.#spawn();
   }
@@ -192,7 +158,8 @@ export class LanguageHost {
       return log.warn(`no process for ${this.runtime.name}: ${(error as Error).message}`);
     }
     this.#spawning++;
-    this.#members.set(name, { name, enclosure, pid: 0, connection: undefined, child: undefined });
+    const scratch = join(scratchDirectory, `${this.runtime.name}-${this.#nextScratch++}`);
+    this.#members.set(name, { name, enclosure, scratch, pid: 0, connection: undefined, child: undefined });
     const { uid, cgroup, limits } = enclosure;
     const joinFiles = cgroup?.joinFiles ?? [];
     const writer = new FrameWriter(HostKind.Spawn)
@@ -202,10 +169,10 @@ export class LanguageHost {
       .u32(limits.openFiles)
       .u32(limits.processes)
       .u64(limits.fileBytes)
-      .text(join(scratchDirectory, `${this.runtime.name}-${this.#nextScratch++}`))
+      .text(scratch)
       .u8(joinFiles.length);
     for (const file of joinFiles) writer.text(file);
-    this.#control!.send(writer.finish());
+    this.#parent!.send(writer.finish());
   }
 
   #onControlFrame(frame: FrameReader): void {
@@ -245,12 +212,12 @@ export class LanguageHost {
   }
 
   #kill(name: string): void {
-    this.#control?.send(new FrameWriter(HostKind.Kill).text(name).finish());
+    this.#parent?.send(new FrameWriter(HostKind.Kill).text(name).finish());
   }
 
   #bury(member: Member, exit: ChildExit): void {
     if (!this.#members.delete(member.name)) return;
-    const { child, enclosure, pid, name } = member;
+    const { child, pid, name } = member;
     const wasUnused = this.#isUnused(member);
     if (child === undefined) {
       this.#spawning--;
@@ -263,8 +230,27 @@ export class LanguageHost {
     }
     if (wasUnused) this.#fillLater();
     else this.#fill();
-    const burial = this.#options.isolation.release(enclosure, pid).finally(() => this.#burials.delete(burial));
+    const burial = this.#cleanUp(member, pid).finally(() => this.#burials.delete(burial));
     this.#burials.add(burial);
+  }
+
+  /** Whatever its parent left: all of it, where the parent was lost. */
+  async #cleanUp({ enclosure, scratch }: Member, pid: number): Promise<void> {
+    await this.#options.isolation.release(enclosure, pid, scratch);
+    await rm(scratch, { recursive: true, force: true });
+  }
+
+  /** Puts the function's limits in force; from now on, so that loading is not held up. */
+  #limit(child: HostChild, { memoryBytes, cpuMillicores }: LoadSpec): void {
+    const member = this.#members.get(child.name);
+    if (member === undefined) return; // gone meanwhile
+    const { isolation } = this.#options;
+    try {
+      isolation.limit(member.enclosure, child.pid, memoryBytes, cpuMillicores, () => child.kill());
+    } catch (error) {
+      child.kill();
+      throw error;
+    }
   }
 
   /** True for a child that no target was loaded into: its end is the host's fault. */
@@ -291,6 +277,15 @@ export class LanguageHost {
       this.#waiting.push(wake);
       this.#fill();
     });
+  }
+}
+
+/** Children lead a session of their own; one that waits for work ends by itself when we close its connection. */
+function killSession(pid: number): void {
+  try {
+    if (pid > 0) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // gone already
   }
 }
 

@@ -30,6 +30,9 @@ const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 const LOG_READ_BYTES = 65_537; // one byte more than is kept tells that there was more
 const LOG_FLOOD_BYTES = 1024 * 1024;
 const WATCH_MS = 20;
+const FLOOD_WAIT_TRIES = 200;
+const FLOOD_WAIT_MS = 5;
+const RESOURCES = 'Function execution failed because of too much resource consumption';
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 // Frames
@@ -124,9 +127,9 @@ function runParent(socketPath, name) {
   const send = (data) => socket.write(data);
   socket.on('connect', () => send(hello(Role.Parent, name)));
   socket.on('error', () => undefined);
-  socket.on('close', () => endParent(children));
+  socket.on('close', () => void endParent(children));
   process.on('SIGINT', () => undefined);
-  process.on('SIGTERM', () => endParent(children));
+  process.on('SIGTERM', () => void endParent(children));
   readFrames(socket, (kind, fields) => {
     if (kind === Kind.Spawn) makeChild(children, readSpawn(fields, socketPath), send);
     if (kind === Kind.Kill) killChild(children.get(fields.text()));
@@ -168,10 +171,10 @@ function makeChild(children, spec, send) {
     });
     if (child.pid === undefined) return;
     for (const group of spec.groups) fs.writeFileSync(group, String(child.pid));
-    children.set(name, { pid: child.pid, uid, log });
+    children.set(name, { pid: child.pid, uid, log, scratch });
     send(frame(Kind.Spawned, text(name), u32(child.pid)));
-    child.on('exit', (code, signal) => {
-      killTree(child.pid, uid); // what it left behind
+    child.on('exit', async (code, signal) => {
+      await killTree(child.pid, uid); // what it left behind; its user id is free for another child once we report
       children.delete(name);
       const how = signal === null ? How.Exited : How.Signal;
       const number = signal === null ? code : (require('node:os').constants.signals[signal] ?? 0);
@@ -213,15 +216,17 @@ function readLog(log) {
 }
 
 function killChild(child) {
-  if (child !== undefined) killTree(child.pid, child.uid);
+  if (child !== undefined) void killTree(child.pid, child.uid);
 }
 
-/** Kills a child and whatever it started: all that runs under its own user, or what /proc shows to be its tree. */
-function killTree(pid, uid) {
+/**
+ * Kills a child and whatever it started: all that runs under its own user, or what /proc shows to be its tree. Resolves
+ * when the signals are out.
+ */
+async function killTree(pid, uid) {
   if (uid !== LEAVE) {
-    killUser(uid);
-    signal(pid, 'SIGKILL');
-    return;
+    signal(pid, 'SIGKILL'); // may not have changed its user yet
+    return killUser(uid);
   }
   signal(pid, 'SIGSTOP'); // makes no more children while they are counted
   for (let round = 0; round < 5; round++) {
@@ -235,7 +240,11 @@ function killTree(pid, uid) {
 
 /** All processes of a user at once, which no fork can outrun: as that user, a signal to everybody reaches them only. */
 function killUser(uid) {
-  spawn('/bin/sh', ['-c', 'kill -9 -1'], { uid, gid: uid, stdio: 'ignore', cwd: '/' }).on('error', () => undefined);
+  return new Promise((resolve) => {
+    const killer = spawn('/bin/sh', ['-c', 'kill -9 -1'], { uid, gid: uid, stdio: 'ignore', cwd: '/' });
+    killer.on('error', resolve);
+    killer.on('exit', resolve);
+  });
 }
 
 function signal(pid, name) {
@@ -275,8 +284,9 @@ function treeOf(root) {
   return members;
 }
 
-function endParent(children) {
-  for (const child of children.values()) killChild(child);
+async function endParent(children) {
+  await Promise.all([...children.values()].map(({ pid, uid }) => killTree(pid, uid)));
+  for (const { scratch } of children.values()) fs.rmSync(scratch, { recursive: true, force: true });
   process.exit(0);
 }
 
@@ -293,12 +303,20 @@ function runChild(socketPath, name, uid, gid) {
       process.setuid(uid);
     }
     process.argv.length = 2;
+    cleanEnvironment();
   });
   socket.on('error', () => undefined);
   socket.on('close', () => process.reallyExit(0));
   readFrames(socket, (kind, fields) => child.handle(kind, fields));
   process.on('uncaughtException', (error) => child.onStrayError(error));
   process.on('unhandledRejection', (error) => child.onStrayError(error));
+}
+
+/** The shell that set the limits may have added variables of its own. */
+function cleanEnvironment() {
+  for (const name of Object.keys(process.env)) {
+    if (!['PATH', 'LANG', 'HOME', 'TMPDIR'].includes(name)) delete process.env[name];
+  }
 }
 
 /** Loads one function, then runs invocations one after the other. */
@@ -345,12 +363,18 @@ class Child {
       const { outcome, output } = await this.call(invocation);
       const micros = Number((process.hrtime.bigint() - start) / 1000n);
       const { id } = invocation;
-      const isFlushed = this.socket.write(
-        frame(Kind.Result, u32(id), u8(outcome), u32(Math.min(micros, 0xffffffff)), bytes(output), bytes(takeLog())),
+      const log = takeLog();
+      const result = frame(
+        Kind.Result,
+        u32(id),
+        u8(outcome),
+        u32(Math.min(micros, 0xffffffff)),
+        bytes(output),
+        bytes(log),
       );
       // The Result must be out of this process before the next invocation starts.
-      if (!isFlushed || this.socket.writableLength > 0)
-        await new Promise((resolve) => this.socket.once('drain', resolve));
+      const written = new Promise((resolve) => this.socket.write(result, resolve));
+      if (this.socket.writableLength > 0) await written;
       this.running = undefined;
     }
   }
@@ -445,6 +469,7 @@ function jsonText(value) {
 }
 
 function describe(error) {
+  if (error?.code === 'EAGAIN') return RESOURCES; // no more processes
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -458,11 +483,19 @@ function printError(error) {
 
 function takeLog() {
   try {
+    waitForWatcher();
     const log = readLog(1);
     if (log.length > 0) fs.ftruncateSync(1, 0);
     return log;
   } catch {
     return Buffer.alloc(0); // user code closed it
+  }
+}
+
+/** Only the parent cuts a flood: if we emptied the file just before it does, it would make the file longer. */
+function waitForWatcher() {
+  for (let tries = 0; tries < FLOOD_WAIT_TRIES && fs.fstatSync(1).size > LOG_FLOOD_BYTES; tries++) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FLOOD_WAIT_MS);
   }
 }
 

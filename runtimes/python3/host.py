@@ -32,12 +32,14 @@ MAX_FRAME = 64 * 1024 * 1024
 LOG_READ = 65537  # one byte more than is kept tells that there was more
 LOG_FLOOD = 1024 * 1024
 WATCH_SECONDS = 0.02
+FLOOD_WAIT_TRIES, FLOOD_WAIT_SECONDS = 200, 0.005
 MAX_INHERITED = 1024  # descriptors of the parent are below this
 POSITIONAL = '__function_input'
 RESOURCES = 'Function execution failed because of too much resource consumption'
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 clock = time.perf_counter if PY3 else time.time
+sleep = time.sleep
 
 
 # Frames
@@ -260,8 +262,14 @@ class Parent(object):
             self.end()
 
     def end(self):
-        for child in list(self.children.values()):
+        children = list(self.children.values())
+        for child in children:
             kill_tree(child.pid, child.uid)
+        for child in children:
+            try:
+                os.waitpid(child.pid, 0)
+            except OSError:
+                pass  # reaped already
             shutil.rmtree(child.scratch, ignore_errors=True)
         os._exit(0)
 
@@ -457,6 +465,7 @@ def load(fields):
         os.environ[name] = fields.text()
     sys.path.insert(0, directory)
     sys.dont_write_bytecode = True
+    forget_shadowed(directory, entry.partition('.')[0])
     try:
         module, dot, name = entry.rpartition('.')
         if not dot or not module or not name:
@@ -465,6 +474,13 @@ def load(fields):
     except BaseException as error:
         print_traceback()
         return None, max_output, error_text(error)
+
+
+def forget_shadowed(directory, name):
+    """A module of the package goes before one of the language of the same name that this host has loaded already."""
+    path = os.path.join(directory, name)
+    if name not in sys.builtin_module_names and (os.path.isfile(path + '.py') or os.path.isdir(path)):
+        sys.modules.pop(name, None)
 
 
 class Function(object):
@@ -567,6 +583,7 @@ def take_log():
     except BaseException:
         pass
     try:
+        wait_for_watcher()
         log = read_log(1)
         if log:
             os.ftruncate(1, 0)
@@ -575,7 +592,16 @@ def take_log():
         return b''  # user code closed it
 
 
+def wait_for_watcher():
+    """Only the parent cuts a flood: if we emptied the file just before it does, it would make the file longer."""
+    for _ in range(FLOOD_WAIT_TRIES):
+        if os.fstat(1).st_size <= LOG_FLOOD:
+            return
+        sleep(FLOOD_WAIT_SECONDS)
+
+
 if __name__ == '__main__':
+    sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
     parent = Parent(os.environ['QINLING_SOCKET'], os.environ.pop('QINLING_NAME'))
     gc.collect()
     if hasattr(gc, 'freeze'):

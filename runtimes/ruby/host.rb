@@ -5,367 +5,422 @@ require 'fileutils'
 require 'json'
 require 'socket'
 
-HELLO, SPAWN, KILL, SPAWNED, EXITED, LOAD, LOADED, LOAD_FAILED, INVOKE, RESULT = *1..10
-PARENT, CHILD = 0, 1
-EXIT_CODE, EXIT_SIGNAL, NOT_MADE = 0, 1, 2
-RETURNED, FAILED = 0, 1
-LEAVE = 0xFFFFFFFF
-MAX_FRAME = 64 * 1024 * 1024
-LOG_READ = 65_537 # one byte more than is kept tells that there was more
-LOG_FLOOD = 1024 * 1024
-WATCH_SECONDS = 0.02
-SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+# A module, and helpers that are no functions of everybody: user code defines its own at the top, of any name.
+module QinlingHost
+  HELLO, SPAWN, KILL, SPAWNED, EXITED, LOAD, LOADED, LOAD_FAILED, INVOKE, RESULT = *1..10
+  PARENT, CHILD = 0, 1
+  EXIT_CODE, EXIT_SIGNAL, NOT_MADE = 0, 1, 2
+  RETURNED, FAILED = 0, 1
+  LEAVE = 0xFFFFFFFF
+  MAX_FRAME = 64 * 1024 * 1024
+  LOG_READ = 65_537 # one byte more than is kept tells that there was more
+  LOG_FLOOD = 1024 * 1024
+  WATCH_SECONDS = 0.02
+  FLOOD_WAIT_TRIES = 200
+  FLOOD_WAIT_SECONDS = 0.005
+  SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-def bytes(data)
-  [data.bytesize].pack('N') + data.b
-end
-
-def frame(kind, *fields)
-  body = fields.join.b
-  [body.bytesize + 1, kind].pack('NC') + body
-end
-
-# Reads the fields of one frame in their order.
-class Fields
-  SIZES = { 'C' => 1, 'n' => 2, 'N' => 4, 'Q>' => 8 }.freeze
-
-  def initialize(data)
-    @data = data
-    @position = 0
-  end
-
-  def number(code)
-    value = @data.byteslice(@position, SIZES[code]).unpack1(code)
-    @position += SIZES[code]
-    value
-  end
-
-  def bytes
-    length = number('N')
-    value = @data.byteslice(@position, length)
-    @position += length
-    value
-  end
-
-  def text
-    bytes.force_encoding('UTF-8')
-  end
-end
-
-# The frames of a socket.
-class Frames
-  def initialize(socket)
-    @socket = socket
-    @buffer = ''.b
-  end
-
-  def receive
-    @buffer << @socket.readpartial(262_144)
-    true
-  rescue EOFError, SystemCallError
-    false
-  end
-
-  def take
-    return if @buffer.bytesize < 4
-
-    length = @buffer.unpack1('N')
-    exit!(1) unless length.between?(1, MAX_FRAME)
-    return if @buffer.bytesize < 4 + length
-
-    kind = @buffer.getbyte(4)
-    fields = Fields.new(@buffer.byteslice(5, length - 1))
-    @buffer = @buffer.byteslice(4 + length, @buffer.bytesize)
-    [kind, fields]
-  end
-
-  def next
-    loop do
-      found = take
-      return found if found
-      return unless receive
+  # What both sides use: frames, signals, the log file.
+  module Helpers
+    def bytes(data)
+      [data.bytesize].pack('N') + data.b
     end
-  end
-end
 
-# Makes, limits and kills children.
-class Parent
-  Child = Struct.new(:name, :pid, :log, :scratch, :uid)
+    def frame(kind, *fields)
+      body = fields.join.b
+      [body.bytesize + 1, kind].pack('NC') + body
+    end
 
-  def initialize(path, name)
-    @path = path
-    @socket = UNIXSocket.new(path)
-    @socket.write(frame(HELLO, [PARENT].pack('C'), bytes(name), bytes(RUBY_VERSION)))
-    @frames = Frames.new(@socket)
-    @children = {}
-    trap('INT', 'IGNORE')
-    trap('TERM') { finish }
-  end
-
-  def run
-    loop do
-      ready = IO.select([@socket], nil, nil, @children.empty? ? nil : WATCH_SECONDS)
-      if ready
-        finish unless @frames.receive
-        handle_frames
+    # Kills a child and whatever it started: all that runs under its own user, or what /proc shows to be its tree.
+    def kill_tree(pid, uid)
+      if uid != LEAVE
+        kill_user(uid)
+        return signal_process('KILL', pid)
       end
-      reap
-      watch_logs
+      signal_process('STOP', pid) # makes no more children while they are counted
+      5.times do
+        found = tree_of(pid)
+        found.each { |other| signal_process('KILL', other) }
+        break if found.empty?
+      end
+      signal_process('KILL', -pid)
+      signal_process('KILL', pid)
+    end
+
+    # All processes of a user at once, which no fork can outrun: as that user, a signal to everybody reaches them only.
+    def kill_user(uid)
+      helper = fork do
+        Process::UID.change_privilege(uid)
+        signal_process('KILL', -1)
+        exit!(0)
+      end
+      wait_for(helper)
+    rescue SystemCallError
+      nil
+    end
+
+    def wait_for(pid)
+      Process.wait(pid)
+    rescue SystemCallError
+      nil # reaped already
+    end
+
+    def signal_process(name, pid)
+      Process.kill(name, pid)
+    rescue SystemCallError
+      nil
+    end
+
+    # Pids of the living processes of the child's session, and of its descendants, from /proc; without the child.
+    def tree_of(root)
+      parents = {}
+      members = []
+      Dir.glob('/proc/[0-9]*').each do |folder|
+        state, parent, _group, session = File.read("#{folder}/stat").rpartition(')').last.split
+        next if state == 'Z'
+
+        pid = File.basename(folder).to_i
+        parents[pid] = parent.to_i
+        members << pid if session.to_i == root
+      rescue SystemCallError
+        next
+      end
+      loop do
+        more = parents.select { |pid, parent| !members.include?(pid) && (parent == root || members.include?(parent)) }.keys
+        break if more.empty?
+
+        members.concat(more)
+      end
+      members - [root, Process.pid]
+    end
+
+    def read_log(log)
+      size = log.size
+      size.zero? ? ''.b : log.pread([size, LOG_READ].min, 0)
+    end
+
+    # Only the parent cuts a flood: if we emptied the file just before it does, it would make the file longer.
+    def wait_for_watcher(file)
+      FLOOD_WAIT_TRIES.times do
+        return if file.size <= LOG_FLOOD
+
+        Kernel.sleep(FLOOD_WAIT_SECONDS)
+      end
+    end
+
+    def take_log(file)
+      wait_for_watcher(file)
+      log = read_log(file)
+      file.truncate(0) unless log.empty?
+      log
+    rescue SystemCallError, IOError
+      ''.b # user code closed it
     end
   end
 
-  def handle_frames
-    while (found = @frames.take)
-      kind, fields = found
-      spawn_child(fields) if kind == SPAWN
-      kill_child(fields.text) if kind == KILL
+  # Reads the fields of one frame in their order.
+  class Fields
+    SIZES = { 'C' => 1, 'n' => 2, 'N' => 4, 'Q>' => 8 }.freeze
+
+    def initialize(data)
+      @data = data
+      @position = 0
+    end
+
+    def number(code)
+      value = @data.byteslice(@position, SIZES[code]).unpack1(code)
+      @position += SIZES[code]
+      value
+    end
+
+    def bytes
+      length = number('N')
+      value = @data.byteslice(@position, length)
+      @position += length
+      value
+    end
+
+    def text
+      bytes.force_encoding('UTF-8')
     end
   end
 
-  def spawn_child(fields)
-    name = fields.text
-    make_child(name, fields)
-  rescue SystemCallError => e
-    @socket.write(frame(EXITED, bytes(name), [NOT_MADE, 0].pack('CN'), bytes(''), bytes(e.message)))
-  end
-
-  def make_child(name, fields)
-    uid = fields.number('N')
-    gid = fields.number('N')
-    limits = [fields.number('N'), fields.number('N'), fields.number('Q>')]
-    scratch = fields.text
-    groups = Array.new(fields.number('C')) { fields.text }
-    Dir.mkdir(scratch, 0o700)
-    File.chown(uid, gid, scratch) unless uid == LEAVE
-    log = open_log("#{scratch}.log")
-    pid = fork do
-      socket = become_child(name, log, scratch, groups, uid, gid, limits)
-      run_child(socket)
+  # The frames of a socket.
+  class Frames
+    def initialize(socket)
+      @socket = socket
+      @buffer = ''.b
     end
-    @children[pid] = Child.new(name, pid, log, scratch, uid)
-    @socket.write(frame(SPAWNED, bytes(name), [pid].pack('N')))
-  end
 
-  # A file that has no name any more: it goes with its last user.
-  def open_log(path)
-    log = File.open(path, File::RDWR | File::APPEND | File::CREAT | File::EXCL, 0o600)
-    File.unlink(path)
-    log
-  end
-
-  def become_child(name, log, scratch, groups, uid, gid, limits)
-    Process.setsid
-    trap('TERM', 'DEFAULT')
-    trap('INT', 'DEFAULT')
-    groups.each { |procs| File.write(procs, Process.pid.to_s) }
-    @socket.close
-    socket = UNIXSocket.new(@path)
-    socket.write(frame(HELLO, [CHILD].pack('C'), bytes(name), bytes(RUBY_VERSION)))
-    $stdin.reopen(File::NULL)
-    $stdout.reopen(log)
-    $stderr.reopen(log)
-    $stdout.sync = $stderr.sync = true
-    @children.each_value { |child| child.log.close }
-    drop_rights(uid, gid, limits)
-    Dir.chdir(scratch)
-    ENV.replace('PATH' => SEARCH_PATH, 'LANG' => 'C.UTF-8', 'HOME' => scratch, 'TMPDIR' => scratch)
-    socket
-  end
-
-  def drop_rights(uid, gid, limits)
-    kinds = [Process::RLIMIT_NOFILE, Process::RLIMIT_NPROC, Process::RLIMIT_FSIZE]
-    kinds.zip(limits).each { |kind, value| Process.setrlimit(kind, value, value) if value.positive? }
-    Process.setrlimit(Process::RLIMIT_CORE, 0, 0)
-    return if uid == LEAVE
-
-    Process.groups = []
-    Process::GID.change_privilege(gid)
-    Process::UID.change_privilege(uid)
-  end
-
-  def kill_child(name)
-    child = @children.each_value.find { |candidate| candidate.name == name }
-    kill_tree(child.pid, child.uid) if child
-  end
-
-  def reap
-    loop do
-      pid, status = Process.waitpid2(-1, Process::WNOHANG)
-      break unless pid
-
-      child = @children.delete(pid)
-      bury(child, status) if child
+    def receive
+      @buffer << @socket.readpartial(262_144)
+      true
+    rescue EOFError, SystemCallError
+      false
     end
-  rescue Errno::ECHILD
-    nil
+
+    def take
+      return if @buffer.bytesize < 4
+
+      length = @buffer.unpack1('N')
+      exit!(1) unless length.between?(1, MAX_FRAME)
+      return if @buffer.bytesize < 4 + length
+
+      kind = @buffer.getbyte(4)
+      fields = Fields.new(@buffer.byteslice(5, length - 1))
+      @buffer = @buffer.byteslice(4 + length, @buffer.bytesize)
+      [kind, fields]
+    end
+
+    def next
+      loop do
+        found = take
+        return found if found
+        return unless receive
+      end
+    end
   end
 
-  def bury(child, status)
-    kill_tree(child.pid, child.uid) # what it left behind
-    ending = status.signaled? ? [EXIT_SIGNAL, status.termsig] : [EXIT_CODE, status.exitstatus]
-    log = read_log(child.log)
-    child.log.close
-    FileUtils.rm_rf(child.scratch)
-    @socket.write(frame(EXITED, bytes(child.name), ending.pack('CN'), bytes(log), bytes('')))
-  end
+  # Makes, limits and kills children.
+  class Parent
+    include Helpers
 
-  def watch_logs
-    @children.each_value { |child| child.log.truncate(LOG_READ) if child.log.size > LOG_FLOOD }
-  end
+    Member = Struct.new(:name, :pid, :log, :scratch, :uid)
 
-  def finish
-    @children.each_value do |child|
-      kill_tree(child.pid, child.uid)
+    def initialize(path, name)
+      @path = path
+      @socket = UNIXSocket.new(path)
+      @socket.write(frame(HELLO, [PARENT].pack('C'), bytes(name), bytes(RUBY_VERSION)))
+      @frames = Frames.new(@socket)
+      @children = {}
+      trap('INT', 'IGNORE')
+      trap('TERM') { finish }
+    end
+
+    def run
+      loop do
+        ready = IO.select([@socket], nil, nil, @children.empty? ? nil : WATCH_SECONDS)
+        if ready
+          finish unless @frames.receive
+          handle_frames
+        end
+        reap
+        watch_logs
+      end
+    end
+
+    def handle_frames
+      while (found = @frames.take)
+        kind, fields = found
+        spawn_child(fields) if kind == SPAWN
+        kill_child(fields.text) if kind == KILL
+      end
+    end
+
+    def spawn_child(fields)
+      name = fields.text
+      make_child(name, fields)
+    rescue SystemCallError => e
+      @socket.write(frame(EXITED, bytes(name), [NOT_MADE, 0].pack('CN'), bytes(''), bytes(e.message)))
+    end
+
+    def make_child(name, fields)
+      uid = fields.number('N')
+      gid = fields.number('N')
+      limits = [fields.number('N'), fields.number('N'), fields.number('Q>')]
+      scratch = fields.text
+      groups = Array.new(fields.number('C')) { fields.text }
+      Dir.mkdir(scratch, 0o700)
+      File.chown(uid, gid, scratch) unless uid == LEAVE
+      log = open_log("#{scratch}.log")
+      pid = fork { Child.new(become_child(name, log, scratch, groups, uid, gid, limits)).run }
+      @children[pid] = Member.new(name, pid, log, scratch, uid)
+      @socket.write(frame(SPAWNED, bytes(name), [pid].pack('N')))
+    end
+
+    # A file that has no name any more: it goes with its last user.
+    def open_log(path)
+      log = File.open(path, File::RDWR | File::APPEND | File::CREAT | File::EXCL, 0o600)
+      File.unlink(path)
+      log
+    end
+
+    def become_child(name, log, scratch, groups, uid, gid, limits)
+      Process.setsid
+      trap('TERM', 'DEFAULT')
+      trap('INT', 'DEFAULT')
+      groups.each { |procs| File.write(procs, Process.pid.to_s) }
+      @socket.close
+      socket = UNIXSocket.new(@path)
+      socket.write(frame(HELLO, [CHILD].pack('C'), bytes(name), bytes(RUBY_VERSION)))
+      $stdin.reopen(File::NULL)
+      $stdout.reopen(log)
+      $stderr.reopen(log)
+      $stdout.sync = $stderr.sync = true
+      log.close
+      @children.each_value { |child| child.log.close }
+      drop_rights(uid, gid, limits)
+      Dir.chdir(scratch)
+      ENV.replace('PATH' => SEARCH_PATH, 'LANG' => 'C.UTF-8', 'HOME' => scratch, 'TMPDIR' => scratch)
+      socket
+    end
+
+    def drop_rights(uid, gid, limits)
+      kinds = [Process::RLIMIT_NOFILE, Process::RLIMIT_NPROC, Process::RLIMIT_FSIZE]
+      kinds.zip(limits).each { |kind, value| limit(kind, value) if value.positive? }
+      Process.setrlimit(Process::RLIMIT_CORE, 0, 0)
+      return if uid == LEAVE
+
+      Process.groups = []
+      Process::GID.change_privilege(gid)
+      Process::UID.change_privilege(uid)
+    end
+
+    # A hard limit that is lower already stays.
+    def limit(kind, value)
+      value = [value, Process.getrlimit(kind).last].min
+      Process.setrlimit(kind, value, value)
+    end
+
+    def kill_child(name)
+      child = @children.each_value.find { |candidate| candidate.name == name }
+      kill_tree(child.pid, child.uid) if child
+    end
+
+    def reap
+      loop do
+        pid, status = Process.waitpid2(-1, Process::WNOHANG)
+        break unless pid
+
+        child = @children.delete(pid)
+        bury(child, status) if child
+      end
+    rescue Errno::ECHILD
+      nil
+    end
+
+    def bury(child, status)
+      kill_tree(child.pid, child.uid) # what it left behind
+      ending = status.signaled? ? [EXIT_SIGNAL, status.termsig] : [EXIT_CODE, status.exitstatus]
+      log = read_log(child.log)
+      child.log.close
       FileUtils.rm_rf(child.scratch)
+      @socket.write(frame(EXITED, bytes(child.name), ending.pack('CN'), bytes(log), bytes('')))
     end
-    exit!(0)
+
+    def watch_logs
+      @children.each_value { |child| child.log.truncate(LOG_READ) if child.log.size > LOG_FLOOD }
+    end
+
+    def finish
+      @children.each_value { |child| kill_tree(child.pid, child.uid) }
+      @children.each_value do |child|
+        wait_for(child.pid)
+        FileUtils.rm_rf(child.scratch)
+      end
+      exit!(0)
+    end
   end
-end
 
-# Kills a child and whatever it started: all that runs under its own user, or what /proc shows to be its tree.
-def kill_tree(pid, uid)
-  if uid != LEAVE
-    kill_user(uid)
-    return signal_process('KILL', pid)
-  end
-  signal_process('STOP', pid) # makes no more children while they are counted
-  5.times do
-    found = tree_of(pid)
-    found.each { |other| signal_process('KILL', other) }
-    break if found.empty?
-  end
-  signal_process('KILL', -pid)
-  signal_process('KILL', pid)
-end
+  # Loads one function, then runs invocations one after the other.
+  class Child
+    include Helpers
 
-# All processes of a user at once, which no fork can outrun: as that user, a signal to everybody reaches them only.
-def kill_user(uid)
-  helper = fork do
-    Process::UID.change_privilege(uid)
-    signal_process('KILL', -1)
-    exit!(0)
-  end
-  Process.wait(helper)
-rescue SystemCallError
-  nil
-end
+    PLAIN = [NilClass, TrueClass, FalseClass, Integer, Float, String, Symbol, Array, Hash].freeze
+    LACKS = 'Function execution failed because of too much resource consumption'
 
-def signal_process(name, pid)
-  Process.kill(name, pid)
-rescue SystemCallError
-  nil
-end
+    def initialize(socket)
+      @socket = socket
+      @frames = Frames.new(socket)
+      @log = File.for_fd(1, File::RDWR | File::APPEND, autoclose: false)
+      @pid = Process.pid
+    end
 
-# Pids of the living processes of the child's session, and of its descendants, from /proc; without the child.
-def tree_of(root)
-  parents = {}
-  members = []
-  Dir.glob('/proc/[0-9]*').each do |folder|
-    state, parent, _group, session = File.read("#{folder}/stat").rpartition(')').last.split
-    next if state == 'Z'
+    def run
+      while (found = @frames.next)
+        kind, fields = found
+        load_entry(fields) if kind == LOAD
+        invoke(fields) if kind == INVOKE
+      end
+      exit!(0)
+    end
 
-    pid = File.basename(folder).to_i
-    parents[pid] = parent.to_i
-    members << pid if session.to_i == root
-  rescue SystemCallError
-    next
-  end
-  loop do
-    more = parents.select { |pid, parent| !members.include?(pid) && (parent == root || members.include?(parent)) }.keys
-    break if more.empty?
+    def load_entry(fields)
+      failure = load_failure(fields)
+      printed = take_log(@log)
+      answer(failure ? frame(LOAD_FAILED, bytes(failure), bytes(printed)) : frame(LOADED))
+    end
 
-    members.concat(more)
-  end
-  members - [root, Process.pid]
-end
-
-def read_log(log)
-  size = log.size
-  size.zero? ? ''.b : log.pread([size, LOG_READ].min, 0)
-end
-
-def take_log(file)
-  log = read_log(file)
-  file.truncate(0) unless log.empty?
-  log
-rescue SystemCallError, IOError
-  ''.b # user code closed it
-end
-
-def run_child(socket)
-  frames = Frames.new(socket)
-  log = File.for_fd(1, File::RDWR | File::APPEND, autoclose: false)
-  entry = nil
-  max_output = 0
-  while (found = frames.next)
-    kind, fields = found
-    case kind
-    when LOAD
-      entry, max_output, failure = load_entry(fields)
-      printed = take_log(log)
-      socket.write(failure ? frame(LOAD_FAILED, bytes(failure), bytes(printed)) : frame(LOADED))
-    when INVOKE
+    def invoke(fields)
       id = fields.number('N')
       fields.bytes # the execution's id
       input = fields.bytes
       start = Process.clock_gettime(Process::CLOCK_MONOTONIC, :microsecond)
-      outcome, output = call_entry(entry, input, max_output)
+      outcome, output = call_entry(input)
       micros = Process.clock_gettime(Process::CLOCK_MONOTONIC, :microsecond) - start
-      socket.write(frame(RESULT, [id, outcome, micros].pack('NCN'), bytes(output), bytes(take_log(log))))
+      answer(frame(RESULT, [id, outcome, micros].pack('NCN'), bytes(output), bytes(take_log(@log))))
+    end
+
+    def answer(frame)
+      exit!(0) if Process.pid != @pid # user code forked, and this is the copy
+      @socket.write(frame)
+    end
+
+    # Loads the function; the text of what went wrong, or nil.
+    def load_failure(fields)
+      directory = fields.text
+      entry = fields.text
+      @max_output = fields.number('N')
+      fields.number('n').times { name = fields.text; ENV[name] = fields.text }
+      file, dot, name = entry.rpartition('.')
+      raise ArgumentError, "The entry '#{entry}' is not of the form module.function" if [file, dot, name].any?(&:empty?)
+
+      $LOAD_PATH.unshift(directory)
+      require File.join(directory, *file.split('.'))
+      @entry = TOPLEVEL_BINDING.receiver.method(name)
+      nil
+    rescue Exception => e # rubocop:disable Lint/RescueException -- whatever user code raises is its own failure
+      error_text(e, e.message.lines.first.to_s.chomp)
+    end
+
+    def call_entry(input)
+      arguments = @entry.arity.zero? ? [] : [input.empty? ? nil : JSON.parse(input)]
+      output = to_output(@entry.call(*arguments))
+      return [RETURNED, output] if output.bytesize <= @max_output
+
+      [FAILED, JSON.generate("Result of #{output.bytesize} bytes is larger than the limit of #{@max_output} bytes.")]
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      [FAILED, error_text(e, e.message.to_s)]
+    end
+
+    # The trace goes into the log.
+    def error_text(error, text)
+      $stderr.puts(error.full_message(highlight: false))
+      text = LACKS if error.is_a?(NoMemoryError) || error.is_a?(Errno::EAGAIN)
+      python_style(JSON.generate(text.dup.force_encoding('UTF-8').scrub))
+    end
+
+    def to_output(value)
+      check(value)
+      python_style(JSON.generate(value))
+    rescue TypeError, JSON::GeneratorError, SystemStackError => e
+      raise TypeError, "Result is not JSON serializable: #{e.message}"
+    end
+
+    # JSON.generate writes any object as its text; a result that is not JSON is an error instead.
+    def check(value)
+      raise TypeError, "#{value.class} is no JSON value" unless PLAIN.include?(value.class)
+
+      value.each { |item| check(item) } if value.is_a?(Array)
+      value.each_value { |item| check(item) } if value.is_a?(Hash)
+    end
+
+    # JSON text with Python's separators, ASCII only: clients of the original compare such texts.
+    def python_style(json)
+      spaced = json.gsub(/"(?:[^"\\]|\\.)*"|[,:]/) { |token| token == ',' || token == ':' ? "#{token} " : token }
+      spaced.gsub(/[^\x00-\x7f]/) { |character| character.encode('UTF-16BE').unpack('n*').map { |unit| format('\\u%04x', unit) }.join }
     end
   end
-  exit!(0)
 end
 
-def load_entry(fields)
-  directory = fields.text
-  entry = fields.text
-  max_output = fields.number('N')
-  fields.number('n').times { name = fields.text; ENV[name] = fields.text }
-  file, dot, name = entry.rpartition('.')
-  raise ArgumentError, "The entry '#{entry}' is not of the form module.function" if dot.empty? || file.empty? || name.empty?
-
-  $LOAD_PATH.unshift(directory)
-  require File.join(directory, *file.split('.'))
-  [TOPLEVEL_BINDING.receiver.method(name), max_output, nil]
-rescue Exception => e # rubocop:disable Lint/RescueException -- whatever user code raises is its own failure
-  warn(e.full_message(highlight: false))
-  [nil, max_output, python_style(JSON.generate(e.message.lines.first.to_s.chomp))]
-end
-
-def call_entry(entry, input, max_output)
-  arguments = entry.arity.zero? ? [] : [input.empty? ? nil : JSON.parse(input)]
-  output = to_output(entry.call(*arguments))
-  return [RETURNED, output] if output.bytesize <= max_output
-
-  text = "Result of #{output.bytesize} bytes is larger than the limit of #{max_output} bytes."
-  [FAILED, JSON.generate(text)]
-rescue Exception => e # rubocop:disable Lint/RescueException
-  warn(e.full_message(highlight: false))
-  [FAILED, python_style(JSON.generate(e.message.to_s.scrub))]
-end
-
-PLAIN = [NilClass, TrueClass, FalseClass, Integer, Float, String, Symbol, Array, Hash].freeze
-
-def to_output(value)
-  check(value)
-  python_style(JSON.generate(value))
-rescue TypeError, JSON::GeneratorError, SystemStackError => e
-  raise TypeError, "Result is not JSON serializable: #{e.message}"
-end
-
-# JSON.generate writes any object as its text; a result that is not JSON is an error instead.
-def check(value)
-  raise TypeError, "#{value.class} is no JSON value" unless PLAIN.include?(value.class)
-
-  value.each { |item| check(item) } if value.is_a?(Array)
-  value.each_value { |item| check(item) } if value.is_a?(Hash)
-end
-
-# JSON text with Python's separators, ASCII only: clients of the original compare such texts.
-def python_style(json)
-  spaced = json.gsub(/"(?:[^"\\]|\\.)*"|[,:]/) { |token| token == ',' || token == ':' ? "#{token} " : token }
-  spaced.gsub(/[^\x00-\x7f]/) { |character| character.encode('UTF-16BE').unpack('n*').map { |unit| format('\\u%04x', unit) }.join }
-end
-
-Parent.new(ENV['QINLING_SOCKET'], ENV.delete('QINLING_NAME')).run
+QinlingHost::Parent.new(ENV['QINLING_SOCKET'], ENV.delete('QINLING_NAME')).run

@@ -1,0 +1,4 @@
+export async function main(context, input) {
+  await Promise.resolve();
+  return { context, input };
+}

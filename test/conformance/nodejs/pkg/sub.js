@@ -1,0 +1,1 @@
+exports.main = (context, { value }) => value;

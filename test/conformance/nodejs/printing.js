@@ -1,0 +1,2 @@
+console.log('printed by the import');
+require('nothing_there');

@@ -1,0 +1,5 @@
+import sys
+
+print('printed by the import')
+sys.stdout.flush()
+import nothing_there

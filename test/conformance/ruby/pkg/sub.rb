@@ -1,0 +1,3 @@
+def main(input)
+  input['value']
+end

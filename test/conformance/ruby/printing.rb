@@ -1,0 +1,2 @@
+puts 'printed by the import'
+require 'nothing_there'
