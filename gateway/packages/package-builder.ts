@@ -3,9 +3,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { QinlingError } from '../errors.ts';
+import { shorten, type ArchiveEntry, type ArchiveLimits } from './entry-check.ts';
 import { packageRefused } from './package-error.ts';
+import { rootOf } from './package-root.ts';
 import { TarWriter } from './tar-writer.ts';
-import { ZipArchive, shorten, type ArchiveEntry, type ArchiveLimits } from './zip-archive.ts';
+import { ZipArchive } from './zip-archive.ts';
 
 export interface BuiltPackage {
   /** A new file, the caller's to move or remove. */
@@ -25,41 +27,36 @@ export class PackageBuilder {
     this.#limits = limits;
   }
 
-  /** Throws INVALID_INPUT, with what is wrong with the zip; nothing is left on disk then. */
+  /**
+   * The tar of the zip at `zipPath`, rooted where the module of `entry` is (see `rootOf`): the same bytes, so the same
+   * digest, for the same zip and root. Throws INVALID_INPUT, with what is wrong with the zip; nothing is left on disk
+   * then. Holds a few hundred KiB of a package at a time.
+   */
   async build(zipPath: string, entry: string): Promise<BuiltPackage> {
     const archive = await ZipArchive.open(zipPath, this.#limits);
+    try {
+      return await this.#write(archive, rootOf(pathsOf(archive), entry));
+    } finally {
+      await archive.close();
+    }
+  }
+
+  async #write(archive: ZipArchive, root: string): Promise<BuiltPackage> {
     const path = join(this.#directory, `${randomUUID()}.tar`);
     const tar = await TarWriter.create(path);
     try {
-      await writeEntries(archive, rootOf(archive.entries, entry), tar);
+      await writeEntries(archive, root, tar);
       return { path, digest: await tar.finish() };
     } catch (error) {
       await tar.abandon();
       await rm(path, { force: true });
       throw error;
-    } finally {
-      archive.close();
     }
   }
 }
 
-/**
- * The folder of the archive that becomes the package's root, with its slash, or ''. Where the entry's module is not at
- * the top and exactly one folder holds it, that folder is: archives of `zip -r x.zip ~/dir/*` have `home/user/dir/main.py`.
- */
-export function rootOf(entries: readonly Pick<ArchiveEntry, 'path'>[], entry: string): string {
-  const [module = ''] = entry.split('.');
-  const holders = new Set<string>();
-  for (const { path } of entries) {
-    const segments = path.split('/');
-    segments.forEach((segment, index) => {
-      const isLast = index === segments.length - 1;
-      const name = isLast ? segment.replace(/\.[^.]+$/, '') : segment;
-      if (name === module) holders.add(segments.slice(0, index).join('/'));
-    });
-  }
-  if (holders.has('') || holders.size !== 1) return '';
-  return `${[...holders][0]}/`;
+function* pathsOf(archive: ZipArchive): Iterable<string> {
+  for (const { path, isDirectory } of archive.entries) yield isDirectory ? `${path}/` : path;
 }
 
 async function writeEntries(archive: ZipArchive, root: string, tar: TarWriter): Promise<void> {
@@ -82,8 +79,12 @@ async function* contentsOf(archive: ZipArchive, entry: ArchiveEntry): AsyncItera
       yield chunk;
     }
   } catch (cause) {
-    if (cause instanceof QinlingError) throw cause;
-    throw new QinlingError('INVALID_INPUT', packageRefused(`${shorten(entry.path)} is damaged.`).message, { cause });
+    if (cause instanceof QinlingError || isSystem(cause)) throw cause;
+    throw packageRefused(`${shorten(entry.path)} is damaged.`, cause);
   }
   if (sum !== entry.crc32 || bytes !== entry.bytes) throw packageRefused(`${shorten(entry.path)} is damaged.`);
+}
+
+function isSystem(cause: unknown): boolean {
+  return typeof (cause as NodeJS.ErrnoException | undefined)?.syscall === 'string';
 }

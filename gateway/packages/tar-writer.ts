@@ -4,6 +4,8 @@ import { Header, Pax } from 'tar';
 
 const BLOCK_BYTES = 512;
 const EPOCH = new Date(0);
+/** Small files are written together. */
+const BATCH_BYTES = 256 * 1024;
 
 /**
  * Writes a tar to disk, always the same bytes for the same contents, and knows its sha256 at the end. The gateway's door
@@ -12,6 +14,8 @@ const EPOCH = new Date(0);
 export class TarWriter {
   readonly #file: FileHandle;
   readonly #hash = createHash('sha256');
+  #batch: Buffer[] = [];
+  #batchBytes = 0;
 
   private constructor(file: FileHandle) {
     this.#file = file;
@@ -41,10 +45,12 @@ export class TarWriter {
   /** Ends the archive; resolves with its sha256, hex. */
   async finish(): Promise<string> {
     await this.#write(Buffer.alloc(2 * BLOCK_BYTES));
+    await this.#flush();
     await this.#file.close();
     return this.#hash.digest('hex');
   }
 
+  /** Closes the file as it is; harmless after `finish`. */
   async abandon(): Promise<void> {
     await this.#file.close().catch(() => undefined);
   }
@@ -59,7 +65,16 @@ export class TarWriter {
   }
 
   async #write(bytes: Buffer): Promise<void> {
+    this.#batch.push(bytes);
+    this.#batchBytes += bytes.length;
+    if (this.#batchBytes >= BATCH_BYTES) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = Buffer.concat(this.#batch);
+    this.#batch = [];
+    this.#batchBytes = 0;
     this.#hash.update(bytes);
-    await this.#file.write(bytes);
+    await this.#file.writeFile(bytes); // at the place where the last write ended; all of it
   }
 }

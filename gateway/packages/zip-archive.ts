@@ -1,48 +1,37 @@
-import type { Readable } from 'node:stream';
-import { open, type Entry, type ZipFile } from 'yauzl';
-import { QinlingError, invalidInput } from '../errors.ts';
+import { open, type FileHandle } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { RandomAccessReader, fromRandomAccessReader, type Entry, type ZipFile } from 'yauzl';
+import { QinlingError } from '../errors.ts';
+import { EntryCheck, shorten, type ArchiveEntry, type ArchiveLimits } from './entry-check.ts';
 import { NOT_A_ZIP, packageRefused } from './package-error.ts';
 
-const MAX_NAME_BYTES = 1024;
-const FILE_TYPE_MASK = 0o170000;
-const REGULAR_FILE = 0o100000;
-const DIRECTORY = 0o040000;
+const CHUNK_BYTES = 64 * 1024;
 const ENCRYPTED_FLAG = 1;
-const MADE_BY_UNIX = 3;
-
-export interface ArchiveLimits {
-  readonly maxUnpackedBytes: number;
-  readonly maxEntries: number;
-}
-
-/** One checked entry: a file or a directory, its path relative, without `.` and `..`. */
-export interface ArchiveEntry {
-  readonly path: string;
-  readonly isDirectory: boolean;
-  readonly isExecutable: boolean;
-  readonly bytes: number;
-  readonly crc32: number;
-  /** The archive's own entry, for `read`. */
-  readonly native: Entry;
-}
+/** Systems whose archives carry Unix modes: Unix, Darwin. */
+const WITH_MODES: ReadonlySet<number> = new Set([3, 19]);
 
 /** A zip on disk whose table of contents was checked; the door to yauzl. */
 export class ZipArchive {
   readonly entries: readonly ArchiveEntry[];
+  readonly #handle: FileHandle;
   readonly #file: ZipFile;
+  readonly #natives: ReadonlyMap<ArchiveEntry, Entry>;
 
-  private constructor(file: ZipFile, entries: readonly ArchiveEntry[]) {
+  private constructor(handle: FileHandle, file: ZipFile, natives: ReadonlyMap<ArchiveEntry, Entry>) {
+    this.#handle = handle;
     this.#file = file;
-    this.entries = entries;
+    this.#natives = natives;
+    this.entries = [...natives.keys()];
   }
 
   /** Throws INVALID_INPUT for what is no zip, and for one that breaks a rule. */
   static async open(path: string, limits: ArchiveLimits): Promise<ZipArchive> {
-    const file = await openFile(path);
+    const handle = await open(path, 'r');
     try {
-      return new ZipArchive(file, await readEntries(file, limits));
+      const file = await openFile(handle, (await handle.stat()).size);
+      return new ZipArchive(handle, file, await readEntries(file, limits));
     } catch (error) {
-      file.close();
+      await handle.close();
       throw error;
     }
   }
@@ -50,46 +39,88 @@ export class ZipArchive {
   /** The bytes of a file, unpacked; more or fewer than declared is an error of the stream. */
   read(entry: ArchiveEntry): Promise<Readable> {
     return new Promise((resolve, reject) => {
-      this.#file.openReadStream(entry.native, (error, stream) => {
+      this.#file.openReadStream(this.#natives.get(entry)!, (error, stream) => {
         if (error === null) resolve(stream);
-        else reject(packageRefused(`${shorten(entry.path)} cannot be unpacked.`));
+        else reject(isSystem(error) ? error : packageRefused(`${shorten(entry.path)} cannot be unpacked.`));
       });
     });
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#file.close();
+    await this.#handle.close();
   }
 }
 
-export function shorten(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 77)}...` : name);
+/**
+ * Reads only inside of the file. yauzl's own reader hands every offset that an archive claims to `fs.read`, which throws
+ * for those that are no safe integers, in a callback where nobody catches it.
+ */
+class BoundedReader extends RandomAccessReader {
+  readonly #handle: FileHandle;
+  readonly #bytes: number;
+
+  constructor(handle: FileHandle, bytes: number) {
+    super();
+    this.#handle = handle;
+    this.#bytes = bytes;
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    const end = position + length;
+    this.#fill(buffer.subarray(offset, offset + length), position, end).then(
+      () => setImmediate(callback, null), // outside of the promise, so that no fault of the callback is lost in it
+      (error: unknown) => setImmediate(callback, error as Error),
+    );
+  }
+
+  override createReadStream({ start, end }: { start: number; end: number }): Readable {
+    return Readable.from(this.#chunks(start, end), { objectMode: false });
+  }
+
+  async #fill(target: Buffer, start: number, end: number): Promise<void> {
+    let filled = 0;
+    for await (const chunk of this.#chunks(start, end)) filled += chunk.copy(target, filled);
+  }
+
+  async *#chunks(start: number, end: number): AsyncGenerator<Buffer> {
+    if (!(start >= 0 && start <= end && end <= this.#bytes)) throw new Error('unexpected end of the file');
+    for (let position = start; position < end;) {
+      const length = Math.min(CHUNK_BYTES, end - position);
+      const { bytesRead, buffer } = await this.#handle.read(Buffer.allocUnsafe(length), 0, length, position);
+      if (bytesRead === 0) throw new Error('unexpected end of the file');
+      yield buffer.subarray(0, bytesRead);
+      position += bytesRead;
+    }
+  }
 }
 
-function openFile(path: string): Promise<ZipFile> {
+function openFile(handle: FileHandle, bytes: number): Promise<ZipFile> {
   return new Promise((resolve, reject) => {
     const options = { lazyEntries: true, autoClose: false, strictFileNames: true, validateEntrySizes: true };
-    open(path, options, (error, file) => {
-      if (error === null) return resolve(file);
-      const isSystem = typeof (error as NodeJS.ErrnoException).syscall === 'string';
-      reject(isSystem ? error : new QinlingError('INVALID_INPUT', NOT_A_ZIP, { cause: error }));
+    fromRandomAccessReader(new BoundedReader(handle, bytes), bytes, options, (error, file) => {
+      if (error === null) resolve(file);
+      else reject(toRefusal(error));
     });
   });
 }
 
-function readEntries(file: ZipFile, limits: ArchiveLimits): Promise<ArchiveEntry[]> {
+function readEntries(file: ZipFile, limits: ArchiveLimits): Promise<Map<ArchiveEntry, Entry>> {
   const check = new EntryCheck(limits);
+  const natives = new Map<ArchiveEntry, Entry>();
   return new Promise((resolve, reject) => {
     if (file.entryCount > limits.maxEntries) return reject(check.tooMany());
-    file.on('error', (error: Error) => {
-      // yauzl checks names for absolute paths, `..` and backslashes, and says which
-      const isName = /file ?name|path/i.test(error.message);
-      reject(isName ? packageRefused(`${error.message.slice(0, 200)}.`) : invalidInput(NOT_A_ZIP));
-    });
-    file.on('end', () => resolve(check.entries));
-    file.on('entry', (entry: Entry) => {
+    file.on('error', (error: Error) => reject(toRefusal(error)));
+    file.on('end', () => (natives.size > 0 ? resolve(natives) : reject(packageRefused('it is empty.'))));
+    file.on('entry', (native: Entry) => {
       try {
-        check.add(entry);
+        natives.set(check.add(describe(native)), native);
         file.readEntry();
       } catch (error) {
         reject(error as Error);
@@ -99,71 +130,26 @@ function readEntries(file: ZipFile, limits: ArchiveLimits): Promise<ArchiveEntry
   });
 }
 
-class EntryCheck {
-  readonly entries: ArchiveEntry[] = [];
-  readonly #limits: ArchiveLimits;
-  /** Every path so far: true for a file, false for a directory (also one that only paths below it tell of). */
-  readonly #kinds = new Map<string, boolean>();
-  #bytes = 0;
-
-  constructor(limits: ArchiveLimits) {
-    this.#limits = limits;
-  }
-
-  tooMany(): QinlingError {
-    return packageRefused(`it has more than ${this.#limits.maxEntries} entries.`);
-  }
-
-  add(native: Entry): void {
-    if (this.entries.length >= this.#limits.maxEntries) throw this.tooMany();
-    const isDirectory = native.fileName.endsWith('/');
-    const path = checkName(native.fileName);
-    const shown = shorten(native.fileName);
-    if ((native.generalPurposeBitFlag & ENCRYPTED_FLAG) !== 0) throw packageRefused(`${shown} is encrypted.`);
-    const mode = unixMode(native);
-    checkType(mode, isDirectory, shown);
-    this.#claim(path, isDirectory, shown);
-    this.#bytes += native.uncompressedSize;
-    if (this.#bytes > this.#limits.maxUnpackedBytes) {
-      throw packageRefused(`it unpacks to more than ${this.#limits.maxUnpackedBytes} bytes.`);
-    }
-    const isExecutable = (mode & 0o111) !== 0;
-    this.entries.push({ path, isDirectory, isExecutable, bytes: native.uncompressedSize, crc32: native.crc32, native });
-  }
-
-  #claim(path: string, isDirectory: boolean, shown: string): void {
-    const known = this.#kinds.get(path);
-    if (known === !isDirectory && isDirectory) return; // a directory that was named before
-    if (known !== undefined) throw packageRefused(`${shown} is there twice.`);
-    this.#kinds.set(path, !isDirectory);
-    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
-      const parent = path.slice(0, end);
-      if (this.#kinds.get(parent) === true) throw packageRefused(`${shown} lies below a file.`);
-      if (this.#kinds.has(parent)) break;
-      this.#kinds.set(parent, false);
-    }
-  }
+function describe(native: Entry) {
+  return {
+    name: native.fileName,
+    isEncrypted: (native.generalPurposeBitFlag & ENCRYPTED_FLAG) !== 0,
+    mode: WITH_MODES.has(native.versionMadeBy >> 8) ? native.externalFileAttributes >>> 16 : 0,
+    bytes: native.uncompressedSize,
+    crc32: native.crc32,
+  };
 }
 
-/** The path in its plain form. */
-function checkName(name: string): string {
-  const shown = shorten(name);
-  if (Buffer.byteLength(name) > MAX_NAME_BYTES) throw packageRefused(`the name ${shown} is too long.`);
-  // oxlint-disable-next-line no-control-regex
-  if (/[\0-\x1f\\]/.test(name) || /^[a-zA-Z]:/.test(name) || name.startsWith('/')) {
-    throw packageRefused(`the name ${shown} is not allowed.`);
+/** yauzl checks names for absolute paths, `..` and backslashes itself, and says which one is wrong. */
+function toRefusal(error: Error): Error {
+  if (isSystem(error)) return error;
+  if (/^(absolute path|invalid relative path|invalid characters in fileName):/.test(error.message)) {
+    return packageRefused(`${error.message.slice(0, 200)}.`);
   }
-  const segments = name.split('/').filter((segment) => segment !== '' && segment !== '.');
-  if (segments.length === 0 || segments.includes('..')) throw packageRefused(`the name ${shown} is not allowed.`);
-  return segments.join('/');
+  if (error.message.startsWith('strong encryption')) return packageRefused('it is encrypted.', error);
+  return new QinlingError('INVALID_INPUT', NOT_A_ZIP, { cause: error });
 }
 
-function unixMode(entry: Entry): number {
-  return entry.versionMadeBy >> 8 === MADE_BY_UNIX ? entry.externalFileAttributes >>> 16 : 0;
-}
-
-function checkType(mode: number, isDirectory: boolean, shown: string): void {
-  const type = mode & FILE_TYPE_MASK;
-  if (type === 0 || type === (isDirectory ? DIRECTORY : REGULAR_FILE)) return;
-  throw packageRefused(`${shown} is a link or a special file.`);
+function isSystem(error: Error): boolean {
+  return typeof (error as NodeJS.ErrnoException).syscall === 'string';
 }

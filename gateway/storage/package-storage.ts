@@ -15,16 +15,17 @@ export interface StoredFile {
 
 /**
  * Keeps packages: each upload's bytes as they came, and the tars that agents fetch, by their sha256. A file is there as
- * a whole or not at all. Putting what is there already and deleting what is not are no errors.
+ * a whole or not at all, and what was opened can be read to its end also when it is deleted meanwhile. Putting what is
+ * there already and deleting what is not are no errors. Calls for one function come one after the other.
  */
 export interface PackageStorage {
-  /** Takes the file at `path` over. */
+  /** Takes the file at `path` over: it is gone from there once the promise resolves. */
   putZip(key: PackageKey, path: string): Promise<void>;
   openZip(key: PackageKey): Promise<StoredFile | undefined>;
   /** Gives `use` the zip as a file on this machine, for that long; undefined where there is none. */
   withZip<T>(key: PackageKey, use: (path: string) => Promise<T>): Promise<T | undefined>;
   deleteZip(key: PackageKey): Promise<void>;
-  /** Takes the file at `path` over. */
+  /** Takes the file at `path` over, as `putZip`. */
   putTar(digest: string, path: string): Promise<void>;
   openTar(digest: string): Promise<StoredFile | undefined>;
   deleteTar(digest: string): Promise<void>;

@@ -1,7 +1,11 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { PackageKey, PackageStorage, StoredFile } from '../package-storage.ts';
+
+/** File systems take 255 bytes, and a suffix must find room. */
+const MAX_NAME_LENGTH = 180;
 
 /** Packages in a folder: `zips/<project>/<function>/<md5>.zip` and `tars/<sha256>.tar`. */
 export class LocalStorage implements PackageStorage {
@@ -21,19 +25,21 @@ export class LocalStorage implements PackageStorage {
 
   async withZip<T>(key: PackageKey, use: (path: string) => Promise<T>): Promise<T | undefined> {
     const path = this.#zipPath(key);
-    const isThere = await stat(path).then(() => true, ignoreMissing);
-    return isThere === true ? use(path) : undefined;
+    const found = await stat(path).catch(ignoreMissing);
+    return found === undefined ? undefined : use(path);
   }
 
-  deleteZip(key: PackageKey): Promise<void> {
-    return rm(this.#zipPath(key), { force: true });
+  async deleteZip(key: PackageKey): Promise<void> {
+    const path = this.#zipPath(key);
+    await rm(path, { force: true });
+    await rmdir(dirname(path)).catch(() => undefined); // the function's folder, with its last package
   }
 
   putTar(digest: string, path: string): Promise<void> {
     return moveTo(path, this.#tarPath(digest));
   }
 
-  async openTar(digest: string): Promise<StoredFile | undefined> {
+  openTar(digest: string): Promise<StoredFile | undefined> {
     return openFile(this.#tarPath(digest));
   }
 
@@ -42,35 +48,52 @@ export class LocalStorage implements PackageStorage {
   }
 
   #zipPath({ projectId, functionId, md5 }: PackageKey): string {
-    const project = encodeURIComponent(projectId).replaceAll('.', '%2E'); // no `..`, whatever a project is called
-    return join(this.#directory, 'zips', project, functionId, `${md5}.zip`);
+    return join(this.#directory, 'zips', folderName(projectId), folderName(functionId), `${folderName(md5)}.zip`);
   }
 
   #tarPath(digest: string): string {
-    if (!/^[0-9a-f]{64}$/.test(digest)) throw new Error('not a sha256');
-    return join(this.#directory, 'tars', `${digest}.tar`);
+    return join(this.#directory, 'tars', `${folderName(digest)}.tar`);
   }
+}
+
+/** Any text as one part of a path: no `..`, no slash and not too long, whatever a project is called. */
+function folderName(text: string): string {
+  const name = encodeURIComponent(text).replaceAll('.', '%2E');
+  return name.length <= MAX_NAME_LENGTH ? name : `%_${createHash('sha256').update(text).digest('hex')}`;
 }
 
 async function openFile(path: string): Promise<StoredFile | undefined> {
   const file = await open(path, 'r').catch(ignoreMissing);
   if (file === undefined) return undefined;
-  const { size } = await file.stat();
-  return { bytes: size, stream: createReadStream(path, { fd: file, start: 0 }) };
+  try {
+    const { size } = await file.stat();
+    return { bytes: size, stream: createReadStream(path, { fd: file, start: 0 }) };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 /** A rename, so that the file appears as a whole; over file systems by way of a copy beside the target. */
 async function moveTo(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true, mode: 0o700 });
   try {
-    await rename(from, to);
+    await renameInto(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
-    const partial = `${to}.partial`;
-    await copyFile(from, partial);
-    await rename(partial, to);
+    const partial = `${to}.${randomUUID()}.partial`;
+    try {
+      await copyFile(from, partial);
+      await renameInto(partial, to);
+    } finally {
+      await rm(partial, { force: true });
+    }
     await rm(from, { force: true });
   }
+}
+
+async function renameInto(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+  await rename(from, to);
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {
