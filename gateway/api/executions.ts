@@ -134,7 +134,8 @@ function renderResult({ output, durationSeconds }: ExecutionRecord): string {
 
 /** A duration as Python prints a float of three decimals. */
 function pythonFloat(seconds: number): string {
-  return Number.isInteger(seconds) ? `${seconds}.0` : String(Math.round(seconds * 1000) / 1000);
+  const rounded = Math.round(seconds * 1000) / 1000;
+  return Number.isInteger(rounded) ? `${rounded}.0` : String(rounded);
 }
 
 function serverTiming({ queueMs, bindMs, runMs, storeMs, isWarm }: CallTiming): string {

@@ -11,8 +11,16 @@ export const MAX_NAME_LENGTH = 255;
 export const MAX_ENTRY_LENGTH = 80;
 
 function wrong(attribute: string, value: unknown, why: string): Error {
-  const shown = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  const shown = typeof value === 'string' ? value : showJson(value);
   return invalidInput(`Invalid input for field/attribute ${attribute}. Value: '${shown.slice(0, MAX_SHOWN)}'. ${why}`);
+}
+
+function showJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return '...'; // nested too deeply
+  }
 }
 
 /** An id in lower case; throws INVALID_INPUT for what is no UUID. */
@@ -24,9 +32,10 @@ export function parseUuid(value: unknown, attribute = 'id'): string {
 
 export function parseBoolean(value: unknown, attribute: string): boolean {
   if (typeof value === 'boolean') return value;
-  const text = String(value).trim().toLowerCase();
-  if ((typeof value === 'string' || typeof value === 'number') && TRUE.has(text)) return true;
-  if ((typeof value === 'string' || typeof value === 'number') && FALSE.has(text)) return false;
+  if (typeof value === 'number') return value !== 0;
+  const text = typeof value === 'string' ? value.trim().toLowerCase() : '';
+  if (TRUE.has(text)) return true;
+  if (FALSE.has(text)) return false;
   throw wrong(attribute, value, 'Wrong type. Expected a boolean.');
 }
 
@@ -40,9 +49,14 @@ export function parseInteger(value: unknown, attribute: string): number {
 
 export function parseText(value: unknown, attribute: string, maxLength: number): string {
   if (typeof value !== 'string') throw wrong(attribute, value, 'Wrong type. Expected a string.');
-  if ([...value].length > maxLength)
+  if (countCharacters(value) > maxLength)
     throw wrong(attribute, value, `Value should have a maximum length of ${maxLength}.`);
   return value;
+}
+
+/** A character beyond the first 65536 counts as one, as in Python. */
+function countCharacters(text: string): number {
+  return text.replace(/[\ud800-\udbff][\udc00-\udfff]/g, '_').length;
 }
 
 /** What may stand in a body: attributes that may be set, and those that only we set. */

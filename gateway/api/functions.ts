@@ -28,7 +28,10 @@ export function functionRoutes(functions: Functions): Route[] {
       pattern: '/v1/functions',
       handle: (exchange) => {
         const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
-        return exchange.sendParts(200, listParts('functions', functions.list(filters), renderListItem));
+        return exchange.sendParts(
+          200,
+          listParts('functions', functions.list(exchange.caller, filters), renderListItem),
+        );
       },
     },
     {
@@ -90,7 +93,7 @@ function readRequest({ fields, files }: Form): FunctionRequest {
     cpu: given('cpu'),
     memorySize: given('memory_size'),
     timeout: given('timeout'),
-    md5: text('md5sum', MAX_NAME_LENGTH) ?? undefined,
+    md5: text('md5sum', MAX_NAME_LENGTH),
     upload: files.get('package'),
   };
 }

@@ -1,4 +1,3 @@
-import { invalidInput } from '../errors.ts';
 import { pythonJson, pythonJsonText } from './python-json.ts';
 
 /**
@@ -8,14 +7,12 @@ import { pythonJson, pythonJsonText } from './python-json.ts';
 const POSITIONAL = '__function_input';
 const MAY_BE_POSITIONAL = `"${POSITIONAL}"`;
 
-/** What the language host gets. Throws INVALID_INPUT for a value that is neither text nor JSON object. */
+/** What the language host gets of a JSON value. What is neither text nor object counts as its JSON text. */
 export function parseInput(value: unknown): string | null {
   if (value === null || value === undefined || value === '') return null;
   if (typeof value === 'string') return parseText(value);
   if (typeof value === 'object' && !Array.isArray(value)) return pythonJson(value);
-  if (typeof value === 'number' || typeof value === 'boolean' || Array.isArray(value))
-    return parseText(pythonJson(value));
-  throw invalidInput(`Invalid input for field/attribute input. Value: '${String(value)}'. Wrong type.`);
+  return parseText(pythonJson(value));
 }
 
 function parseText(text: string): string | null {

@@ -41,16 +41,18 @@ export function queryArguments(query: string, allowed: readonly string[]): Map<s
   return values;
 }
 
-/** Only a known operator before a colon is one; values are decoded after they were split. */
+const OPERATOR = /^([a-z]+)(:|%3a)(.*)$/is;
+
+/**
+ * Only a known operator before a colon is one. Values are decoded after they were split, so that an encoded comma is
+ * part of a value; but a client that encodes the operator's colon encodes each comma too, and means to split.
+ */
 function parseFilter(field: string, text: string): Filter {
-  const normal = text.replace(/%3a/i, ':');
-  const colon = normal.indexOf(':');
-  const prefix = colon < 0 ? '' : normal.slice(0, colon);
+  const [, prefix = '', colon = '', value = ''] = OPERATOR.exec(text) ?? [];
   if (!OPERATORS.has(prefix)) return { field, operator: 'eq', values: [decode(text)] };
   const operator = prefix as FilterOperator;
-  const value = normal.slice(colon + 1);
   const isList = operator === 'in' || operator === 'nin';
-  const values = isList ? value.replace(/%2c/gi, ',').split(',') : [value];
+  const values = isList ? value.split(colon === ':' ? ',' : /,|%2c/i) : [value];
   if (values.length > MAX_VALUES) throw invalidInput(`More than ${MAX_VALUES} values in a filter.`);
   return { field, operator, values: values.map(decode) };
 }

@@ -1,11 +1,19 @@
+import { QinlingError } from '../errors.ts';
+
 /**
  * JSON text as Python's `json.dumps` writes it: separators ", " and ": ", everything beyond ASCII escaped. Clients of
  * the original compare such texts, so they are the same to the byte.
  */
 
-/** Python's text of a JSON value. */
+/** Python's text of a JSON value. Throws INVALID_INPUT for one that is nested too deeply to be written. */
 export function pythonJson(value: unknown): string {
-  return pythonJsonText(JSON.stringify(value) ?? 'null')!;
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? 'null';
+  } catch (cause) {
+    throw new QinlingError('INVALID_INPUT', 'The JSON value is nested too deeply.', { cause });
+  }
+  return rewrite(text);
 }
 
 /**
@@ -18,23 +26,39 @@ export function pythonJsonText(text: string): string | undefined {
   } catch {
     return undefined;
   }
+  return rewrite(text);
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const SPACE = 0x20;
+
+/** `text` is valid JSON. Copies whole runs: what stays as it is is not looked at twice. */
+function rewrite(text: string): string {
   let result = '';
+  let runStart = 0;
   let position = 0;
   const { length } = text;
   while (position < length) {
-    const character = text[position]!;
-    if (character === '"') {
+    const code = text.charCodeAt(position);
+    if (code === QUOTE) {
       const end = endOfString(text, position);
-      result += pythonString(text.slice(position, end));
+      const string = text.slice(position, end);
+      if (!PLAIN.test(string)) {
+        result += text.slice(runStart, position) + pythonString(string);
+        runStart = end;
+      }
       position = end;
-      continue;
-    }
-    if (character === ',') result += ', ';
-    else if (character === ':') result += ': ';
-    else if (character !== ' ' && character !== '\n' && character !== '\r' && character !== '\t') result += character;
-    position++;
+    } else if (code === COMMA || code === COLON) {
+      result += `${text.slice(runStart, position + 1)} `;
+      runStart = ++position;
+    } else if (code <= SPACE) {
+      result += text.slice(runStart, position);
+      runStart = ++position;
+    } else position++;
   }
-  return result;
+  return result + text.slice(runStart);
 }
 
 /** The position behind a JSON string that begins at `start`. */
@@ -46,10 +70,9 @@ function endOfString(text: string, start: number): number {
 
 // Text that Python writes as it stands: printable ASCII without escapes.
 const PLAIN = /^"[ !#-[\]-~]*"$/;
-const BEYOND_ASCII = /[\u0080-\uffff]/g;
+const BEYOND_ASCII = /[\u007f-\uffff]/g; // with DEL, as in Python
 
 function pythonString(jsonString: string): string {
-  if (PLAIN.test(jsonString)) return jsonString;
   return escapeBeyondAscii(JSON.stringify(JSON.parse(jsonString)));
 }
 

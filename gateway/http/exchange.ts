@@ -1,31 +1,14 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Caller } from '../auth/caller.ts';
 import { QinlingError } from '../errors.ts';
 import { mimeTypeOf, parseJsonObject, readBody, tooLarge, type BodyHead } from './body.ts';
+import { openBodyStream } from './body-stream.ts';
+import { PacedWriter } from './paced-writer.ts';
 import type { NativeResponse } from './server.ts';
+import { statusLine } from './status-line.ts';
 import { readForm, removeFiles, type Form, type UploadLimits } from './upload-form.ts';
 
-const STATUS_LINES: Readonly<Record<number, string>> = {
-  200: '200 OK',
-  201: '201 Created',
-  202: '202 Accepted',
-  204: '204 No Content',
-  400: '400 Bad Request',
-  401: '401 Unauthorized',
-  403: '403 Forbidden',
-  404: '404 Not Found',
-  405: '405 Method Not Allowed',
-  406: '406 Not Acceptable',
-  409: '409 Conflict',
-  413: '413 Payload Too Large',
-  415: '415 Unsupported Media Type',
-  429: '429 Too Many Requests',
-  500: '500 Internal Server Error',
-  503: '503 Service Unavailable',
-};
 const JSON_TYPE = 'application/json';
-/** Unread bytes of an upload at which the client is told to wait. */
-const UPLOAD_BUFFER_BYTES = 1024 * 1024;
 /** What a form may hold beside its files. */
 const FORM_MARGIN_BYTES = 8 * 1024 * 1024;
 
@@ -66,8 +49,7 @@ export class Exchange {
   #form: Form | undefined;
   #isInvited = false;
   #closesConnection = false;
-  /** Ends the wait for a slow client. */
-  #wake: (() => void) | undefined;
+  #writer: PacedWriter | undefined;
 
   /** `onEnd` is called once, when the exchange is answered or aborted. */
   constructor(res: NativeResponse, head: RequestHead, caller: Caller, options: ExchangeOptions, onEnd: () => void) {
@@ -153,7 +135,11 @@ export class Exchange {
       throw new QinlingError('UNSUPPORTED_MEDIA_TYPE', `Unknown mimetype: ${mimeType.slice(0, 100)}`);
     }
     this.#inviteBody(this.#options.uploads.maxFileBytes + FORM_MARGIN_BYTES);
-    this.#form = await readForm(this.#bodyStream(), this.head.contentType, this.#options.uploads);
+    this.#form = await readForm(
+      openBodyStream(this.#res, this.head, this.signal),
+      this.head.contentType,
+      this.#options.uploads,
+    );
     return this.#form;
   }
 
@@ -176,7 +162,8 @@ export class Exchange {
     this.#res.cork(() => {
       this.#writeHead(status, type);
       if (this.method === 'HEAD') this.#res.endWithoutBody(Buffer.byteLength(body), closes);
-      else if (status === 204) this.#res.endWithoutBody(undefined, closes);
+      else if (status === 204 && !closes)
+        this.#res.endWithoutBody(); // an `undefined` would be a length to it
       else this.#res.end(body, closes);
     });
     this.#onEnd();
@@ -219,12 +206,13 @@ export class Exchange {
         return;
       }
       this.#res.cork(() => this.#writeHead(status, undefined));
+      const writer = this.#openWriter();
       let sentBytes = 0;
       for await (const chunk of stream as AsyncIterable<Buffer>) {
         if (this.#isAborted) return;
         const part = chunk.subarray(0, bytes - sentBytes);
         sentBytes += part.length;
-        await this.#writeKnown(part, bytes);
+        await writer.writeOf(bytes, part);
         if (sentBytes === bytes) return;
       }
       throw new Error(`the stream held ${sentBytes} of ${bytes} bytes`);
@@ -249,7 +237,8 @@ export class Exchange {
         if (this.method === 'HEAD') this.#res.endWithoutBody();
       });
       if (this.method === 'HEAD') return;
-      for (; next.done !== true && !this.#isAborted; next = await iterator.next()) await this.#writeChunk(next.value);
+      const writer = this.#openWriter();
+      for (; next.done !== true && !this.#isAborted; next = await iterator.next()) await writer.writeChunk(next.value);
       if (!this.#isAborted) this.#res.cork(() => this.#res.end());
     } catch (cause) {
       this.#options.onFault(cause, `${this.method} ${this.path}: the answer broke off`);
@@ -286,82 +275,22 @@ export class Exchange {
   }
 
   #writeHead(status: number, contentType: string | undefined): void {
-    const statusLine = STATUS_LINES[status] ?? String(status);
-    if (this.#isInvited) this.#res.writeHeader(`HTTP/1.1 ${statusLine}\r\nConnection`, 'keep-alive');
-    else this.#res.writeStatus(statusLine);
+    const line = statusLine(status);
+    if (this.#isInvited) this.#res.writeHeader(`HTTP/1.1 ${line}\r\nConnection`, 'keep-alive');
+    else this.#res.writeStatus(line);
     if (contentType !== undefined) this.#res.writeHeader('Content-Type', contentType);
     for (const [name, value] of this.#headers) this.#res.writeHeader(name, value);
   }
 
-  #writeKnown(chunk: Buffer, totalBytes: number): Promise<void> {
-    return new Promise((resolve) => {
-      const start = this.#res.getWriteOffset();
-      let isWritten = false;
-      this.#res.cork(() => {
-        [isWritten] = this.#res.tryEnd(chunk, totalBytes);
-      });
-      if (isWritten) return resolve();
-      this.#res.onWritable((offset) => {
-        const [isDone] = this.#res.tryEnd(chunk.subarray(offset - start), totalBytes);
-        if (isDone) resolve();
-        return isDone;
-      });
-      this.#wake = resolve;
-    });
-  }
-
-  #writeChunk(text: string): Promise<void> {
-    return new Promise((resolve) => {
-      let isWritten = true;
-      this.#res.cork(() => {
-        isWritten = this.#res.write(text);
-      });
-      if (isWritten) return setImmediate(resolve); // others have their turn between two parts
-      this.#res.onWritable(() => {
-        resolve();
-        return true;
-      });
-      this.#wake = resolve;
-    });
-  }
-
-  /**
-   * The body as a stream. A client that is faster than our disk is told to wait, except in a chunked body, which
-   * uWebSockets.js does not take up again after a pause; the limit of an upload bounds what is in memory then.
-   */
-  #bodyStream(): Readable {
-    const res = this.#res;
-    const mayPause = this.head.contentLength !== undefined;
-    let isPaused = false;
-    const goOn = () => {
-      if (isPaused && !this.isAnswered) res.resume();
-      isPaused = false;
-    };
-    const stream = new Readable({
-      highWaterMark: UPLOAD_BUFFER_BYTES,
-      read: goOn,
-      destroy: (error, callback) => {
-        goOn(); // what still comes is thrown away, so that the client hears our answer
-        callback(error);
-      },
-    });
-    res.onData((chunk, isLast) => {
-      if (stream.destroyed) return;
-      const isRoom = stream.push(Buffer.from(new Uint8Array(chunk)));
-      if (isLast) stream.push(null);
-      else if (!isRoom && !isPaused && mayPause) {
-        isPaused = true;
-        res.pause();
-      }
-    });
-    this.signal.addEventListener('abort', () => stream.destroy(new Error('the client went away')), { once: true });
-    return stream;
+  #openWriter(): PacedWriter {
+    this.#writer = new PacedWriter(this.#res);
+    return this.#writer;
   }
 
   #onAborted(): void {
     this.#isAborted = true;
     this.#abort?.abort();
-    this.#wake?.();
+    this.#writer?.abort();
     if (!this.#isAnswered) this.#onEnd();
   }
 }

@@ -10,6 +10,8 @@ import { tooLarge } from './body.ts';
 
 const MAX_FIELDS = 100;
 const MAX_FIELD_BYTES = 1024 * 1024;
+/** All fields together: they are kept in memory. */
+const MAX_FIELDS_BYTES = 4 * 1024 * 1024;
 
 /** A file part, on disk. It is removed after the request unless it was moved away. */
 export interface UploadedFile {
@@ -41,6 +43,7 @@ export async function readForm(source: Readable, contentType: string, limits: Up
   const files = new Map<string, UploadedFile>();
   const writes: Promise<void>[] = [];
   let fault: QinlingError | undefined;
+  let fieldsBytes = 0;
   const parser = openParser(contentType, limits);
   const fail = (error: QinlingError) => {
     fault ??= error;
@@ -55,6 +58,8 @@ export async function readForm(source: Readable, contentType: string, limits: Up
   parser.on('field', (name, value, info) => {
     if (info.valueTruncated || info.nameTruncated)
       fail(invalidInput(`The form field ${name.slice(0, 100)} is too long.`));
+    fieldsBytes += name.length + value.length;
+    if (fieldsBytes > MAX_FIELDS_BYTES) fail(tooLarge(MAX_FIELDS_BYTES));
     fields.set(name, value);
   });
   parser.on('file', (name, stream, info) => {
