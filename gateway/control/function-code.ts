@@ -2,6 +2,8 @@ import { invalidInput } from '../errors.ts';
 import type { CodeDocument } from '../store/store.ts';
 
 const SOURCES = ['package', 'swift', 'image'] as const;
+/** Characters of the JSON text: whatever else is in it is kept and shown in every answer. */
+const MAX_CODE_LENGTH = 16 * 1024;
 type Source = (typeof SOURCES)[number];
 
 /**
@@ -33,9 +35,24 @@ export function toObject(given: unknown): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
+/** The code of a package that was stored. Throws INVALID_INPUT for a document that is too large to keep. */
+export function withMd5(code: CodeDocument, md5: string): CodeDocument {
+  const document = { ...code, md5sum: md5 };
+  if (jsonLength(document) > MAX_CODE_LENGTH) throw invalidInput('The attribute code is too long.');
+  return document;
+}
+
 export function refuseUnsupported(code: CodeDocument): void {
   if (code.source === 'swift') throw invalidInput('Swift object not supported.');
   if (code.source === 'image') throw invalidInput('Image functions are not supported by this deployment.');
+}
+
+function jsonLength(document: CodeDocument): number {
+  try {
+    return JSON.stringify(document).length;
+  } catch {
+    return Infinity; // nested too deeply
+  }
 }
 
 function guessSource(code: Readonly<Record<string, unknown>>, hasPackage: boolean): Source | undefined {

@@ -4,18 +4,14 @@ import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { PackageBuilder } from '../packages/package-builder.ts';
 import type { PackageStorage, StoredFile } from '../storage/package-storage.ts';
 import { RuntimeStatus, type CodeDocument, type Filter, type FunctionRecord, type Store } from '../store/store.ts';
-import { readCode, refuseUnsupported, toObject } from './function-code.ts';
+import { readCode, refuseUnsupported, toObject, withMd5 } from './function-code.ts';
 import { parseLimit, type ResourceLimits } from './function-limits.ts';
+import { FunctionPackages, type Upload } from './function-packages.ts';
 import { notAvailableForFunctions, type Runtimes } from './runtimes.ts';
+import { Turns } from './turns.ts';
 
 const LIST_PAGE = 500;
 const DEFAULT_ENTRY = 'main.main';
-
-/** A package as it was uploaded. */
-export interface Upload {
-  readonly path: string;
-  readonly md5: string;
-}
 
 /** What a caller gives of a function; undefined where it was not given. Values are not checked yet, but texts are texts. */
 export interface FunctionRequest {
@@ -39,14 +35,18 @@ export interface FunctionsOptions {
 }
 
 type Change = Partial<Omit<FunctionRecord, 'id' | 'count'>>;
+type Draft = { -readonly [Key in keyof Change]: Change[Key] };
 
-/** A function's life with its package. */
+/** Changes after which a worker that holds the function is out of date; the others reach it with the next call. */
+const NEEDS_FRESH_WORKERS = ['entry', 'cpuMillicores', 'memoryBytes', 'packageDigest', 'code'] as const;
+
+/** A function's life with its package. Changes of one function take turns: its record and its files belong together. */
 export class Functions {
   readonly #store: Store;
-  readonly #storage: PackageStorage;
-  readonly #builder: PackageBuilder;
   readonly #runtimes: Runtimes;
   readonly #options: FunctionsOptions;
+  readonly #packages: FunctionPackages;
+  readonly #turns = new Turns();
 
   constructor(
     store: Store,
@@ -56,12 +56,12 @@ export class Functions {
     options: FunctionsOptions,
   ) {
     this.#store = store;
-    this.#storage = storage;
-    this.#builder = builder;
     this.#runtimes = runtimes;
     this.#options = options;
+    this.#packages = new FunctionPackages(storage, builder, store.functions, options.onFault);
   }
 
+  /** Throws INVALID_INPUT; NOT_FOUND for a runtime that the caller does not see. */
   async create(caller: Caller, request: FunctionRequest): Promise<FunctionRecord> {
     if (request.code === undefined) throw invalidInput("Required param is missing. Required: {'code'}");
     const code = readCode(request.code, request.upload !== undefined);
@@ -73,30 +73,32 @@ export class Functions {
     const runtimeId = this.#checkRuntime(caller, request.runtimeId);
     const { upload } = request;
     if (upload === undefined) throw invalidInput('The file part package is missing.');
-    const entry = request.entry ?? DEFAULT_ENTRY;
     checkMd5(request.md5 ?? code['md5sum'], upload);
-
-    const id = randomUUID();
-    const packageDigest = await this.#storePackage({ id, projectId: caller.projectId }, upload, entry);
-    const record: FunctionRecord = {
-      id,
-      projectId: caller.projectId,
-      name: request.name ?? null,
-      description: request.description ?? null,
-      runtimeId,
-      code: { ...code, md5sum: upload.md5 },
-      packageDigest,
-      entry,
-      cpuMillicores,
-      memoryBytes,
-      timeoutSeconds,
-      count: 0,
-      latestVersion: 0,
-      createdAt: Date.now(),
-      updatedAt: null,
-    };
-    await this.#store.functions.insert(record);
-    return record;
+    const owner = { id: randomUUID(), projectId: caller.projectId };
+    const entry = request.entry ?? DEFAULT_ENTRY;
+    const codeDocument = withMd5(code, upload.md5);
+    return this.#packages.add(owner, upload, entry, async (packageDigest) => {
+      this.#checkRuntime(caller, runtimeId); // it may have been deleted while the package was read
+      const record: FunctionRecord = {
+        id: owner.id,
+        projectId: owner.projectId,
+        name: request.name ?? null,
+        description: request.description ?? null,
+        runtimeId,
+        code: codeDocument,
+        packageDigest,
+        entry,
+        cpuMillicores,
+        memoryBytes,
+        timeoutSeconds,
+        count: 0,
+        latestVersion: 0,
+        createdAt: Date.now(),
+        updatedAt: null,
+      };
+      await this.#store.functions.insert(record);
+      return record;
+    });
   }
 
   /** Throws NOT_FOUND, also for another project's function. */
@@ -113,11 +115,13 @@ export class Functions {
     return record;
   }
 
-  /** Every function that the filters let through, oldest first, page by page. */
-  async *list(filters: readonly Filter[]): AsyncIterable<FunctionRecord[]> {
+  /** The functions of the caller's project that the filters let through, oldest first, page by page. */
+  async *list(caller: Caller, filters: readonly Filter[]): AsyncIterable<FunctionRecord[]> {
+    const own: Filter = { field: 'projectId', operator: 'eq', values: [caller.projectId] };
     let after: string | undefined;
     for (;;) {
-      const records: FunctionRecord[] = await this.#store.functions.list({ filters, after, limit: LIST_PAGE });
+      const page = { filters: [own, ...filters], after, limit: LIST_PAGE };
+      const records: FunctionRecord[] = await this.#store.functions.list(page);
       if (records.length > 0) yield records;
       if (records.length < LIST_PAGE) return;
       after = records.at(-1)!.id;
@@ -127,41 +131,38 @@ export class Functions {
   /** The uploaded bytes. Throws NOT_FOUND where the function or its package is not there. */
   async download(caller: Caller, id: string): Promise<StoredFile> {
     const record = await this.get(caller, id);
-    const file = await this.#storage.openZip(keyOf(record, md5Of(record.code)));
+    const file = await this.#packages.open(record, md5Of(record.code));
     if (file === undefined) throw notFound(`Package of function ${id} not found.`);
     return file;
   }
 
-  async update(caller: Caller, id: string, request: FunctionRequest): Promise<FunctionRecord> {
-    const record = await this.get(caller, id);
-    const { limits } = this.#options;
-    const change: { -readonly [Key in keyof Change]: Change[Key] } = {};
-    if (request.name !== undefined) change.name = request.name;
-    if (request.description !== undefined) change.description = request.description;
-    if (request.timeout !== undefined) change.timeoutSeconds = parseLimit('timeout', request.timeout, limits);
-    if (request.cpu !== undefined) change.cpuMillicores = parseLimit('cpu', request.cpu, limits);
-    if (request.memorySize !== undefined) change.memoryBytes = parseLimit('memory', request.memorySize, limits);
-    if (request.entry !== undefined) change.entry = request.entry;
-    checkCodeChange(record, request);
-    await this.#changePackage(record, request, change);
-    if (Object.keys(change).length === 0) return record;
-    return this.#write(record, change);
+  /** Throws NOT_FOUND, INVALID_INPUT. What is undefined in the request stays as it is. */
+  update(caller: Caller, id: string, request: FunctionRequest): Promise<FunctionRecord> {
+    return this.#turns.run(id, async () => {
+      const record = await this.get(caller, id);
+      const change = this.#readChange(request);
+      checkCodeChange(record, request);
+      const changed = await this.#write(record, request, change);
+      if (changed === undefined) return record;
+      const isFresh = NEEDS_FRESH_WORKERS.some((name) => name in change);
+      this.#options.onChange(id, isFresh);
+      await this.#removeReplaced(record, changed);
+      return changed;
+    });
   }
 
   /** Throws NOT_FOUND, and NOT_ALLOWED for whoever does not own it. */
-  async delete(caller: Caller, id: string): Promise<void> {
-    const record = await this.get(caller, id);
-    if (record.projectId !== caller.projectId) {
-      throw new QinlingError('NOT_ALLOWED', 'Function can only be deleted by its owner.');
-    }
-    await this.#store.functions.delete(id);
-    this.#options.onChange(id, true);
-    await this.#forgetPackage(record, md5Of(record.code), record.packageDigest);
-  }
-
-  /** The tar that agents fetch. */
-  openTar(digest: string): Promise<StoredFile | undefined> {
-    return this.#storage.openTar(digest);
+  delete(caller: Caller, id: string): Promise<void> {
+    return this.#turns.run(id, async () => {
+      const record = await this.get(caller, id);
+      if (record.projectId !== caller.projectId) {
+        throw new QinlingError('NOT_ALLOWED', 'Function can only be deleted by its owner.');
+      }
+      await this.#store.functions.delete(id);
+      this.#options.onChange(id, true);
+      await this.#packages.removeUpload(record, md5Of(record.code));
+      if (record.packageDigest !== null) await this.#packages.removeTarIfUnused(record.packageDigest);
+    });
   }
 
   #checkRuntime(caller: Caller, runtimeId: string | undefined): string {
@@ -171,54 +172,51 @@ export class Functions {
     return runtimeId;
   }
 
-  /** Checks the upload, stores its bytes and its tar; resolves with the tar's digest. */
-  async #storePackage(owner: { id: string; projectId: string }, upload: Upload, entry: string): Promise<string> {
-    const { path, digest } = await this.#builder.build(upload.path, entry);
-    await this.#storage.putTar(digest, path);
-    await this.#storage.putZip(keyOf(owner, upload.md5), upload.path);
-    return digest;
+  #readChange(request: FunctionRequest): Draft {
+    const { limits } = this.#options;
+    const change: Draft = {};
+    if (request.name !== undefined) change.name = request.name;
+    if (request.description !== undefined) change.description = request.description;
+    if (request.timeout !== undefined) change.timeoutSeconds = parseLimit('timeout', request.timeout, limits);
+    if (request.cpu !== undefined) change.cpuMillicores = parseLimit('cpu', request.cpu, limits);
+    if (request.memorySize !== undefined) change.memoryBytes = parseLimit('memory', request.memorySize, limits);
+    if (request.entry !== undefined) change.entry = request.entry;
+    return change;
   }
 
-  /** A new upload, or the stored one anew because another entry may make another folder the root. */
-  async #changePackage(
-    record: FunctionRecord,
-    request: FunctionRequest,
-    change: { -readonly [Key in keyof Change]: Change[Key] },
-  ): Promise<void> {
+  /**
+   * Writes the change with the package that belongs to it: a new upload, or the stored one anew, because another entry
+   * may make another folder its root. Adds to `change` what it writes; undefined where there is nothing to write.
+   */
+  async #write(record: FunctionRecord, request: FunctionRequest, change: Draft): Promise<FunctionRecord | undefined> {
     const entry = request.entry ?? record.entry ?? DEFAULT_ENTRY;
     const { upload } = request;
-    if (upload !== undefined && upload.md5 !== md5Of(record.code)) {
-      change.packageDigest = await this.#storePackage(record, upload, entry);
-      change.code = { ...record.code, md5sum: upload.md5 };
-    } else if (request.entry !== undefined && request.entry !== record.entry) {
-      const digest = await this.#storage.withZip(keyOf(record, md5Of(record.code)), async (zipPath) => {
-        const built = await this.#builder.build(zipPath, entry);
-        await this.#storage.putTar(built.digest, built.path);
-        return built.digest;
-      });
-      if (digest !== undefined) change.packageDigest = digest;
+    const storedMd5 = md5Of(record.code);
+    const write = async (packageDigest: string) => {
+      change.packageDigest = packageDigest;
+      return this.#update(record.id, change);
+    };
+    if (upload !== undefined && upload.md5 !== storedMd5) {
+      change.code = withMd5(record.code, upload.md5);
+      return this.#packages.add(record, upload, entry, write);
     }
+    const isOtherEntry = request.entry !== undefined && request.entry !== record.entry;
+    const rebuilt = isOtherEntry ? await this.#packages.rebuild(record, storedMd5, entry, write) : undefined;
+    if (rebuilt !== undefined) return rebuilt;
+    return Object.keys(change).length === 0 ? undefined : this.#update(record.id, change);
   }
 
-  async #write(record: FunctionRecord, change: Change): Promise<FunctionRecord> {
-    const changed = await this.#store.functions.update(record.id, change);
-    if (changed === undefined) throw functionNotFound(record.id);
-    const isFresh = ['entry', 'cpuMillicores', 'memoryBytes', 'packageDigest', 'code'].some((name) => name in change);
-    this.#options.onChange(record.id, isFresh);
-    const oldMd5 = md5Of(record.code) === md5Of(changed.code) ? undefined : md5Of(record.code);
-    const oldDigest = record.packageDigest === changed.packageDigest ? null : record.packageDigest;
-    await this.#forgetPackage(record, oldMd5, oldDigest);
+  async #update(id: string, change: Change): Promise<FunctionRecord> {
+    const changed = await this.#store.functions.update(id, change);
+    if (changed === undefined) throw functionNotFound(id);
     return changed;
   }
 
-  /** Files that no record names any more. Failing leaves a file too many, which is no caller's concern. */
-  async #forgetPackage(record: FunctionRecord, md5: string | undefined, digest: string | null): Promise<void> {
-    try {
-      if (md5 !== undefined) await this.#storage.deleteZip(keyOf(record, md5));
-      if (digest !== null && !(await this.#store.functions.hasPackageDigest(digest)))
-        await this.#storage.deleteTar(digest);
-    } catch (cause) {
-      this.#options.onFault(cause, `the package of function ${record.id} was not removed`);
+  async #removeReplaced(before: FunctionRecord, after: FunctionRecord): Promise<void> {
+    if (md5Of(before.code) !== md5Of(after.code)) await this.#packages.removeUpload(before, md5Of(before.code));
+    const { packageDigest } = before;
+    if (packageDigest !== null && packageDigest !== after.packageDigest) {
+      await this.#packages.removeTarIfUnused(packageDigest);
     }
   }
 }
@@ -227,30 +225,28 @@ export function functionNotFound(id: string): QinlingError {
   return notFound(`Function not found [id=${id}]`);
 }
 
-function keyOf({ id, projectId }: { id: string; projectId: string }, md5: string) {
-  return { projectId, functionId: id, md5 };
-}
-
 function md5Of(code: CodeDocument): string {
   return String(code['md5sum']);
 }
 
+function isMd5(claimed: unknown, md5: string): boolean {
+  return typeof claimed === 'string' && claimed.toLowerCase() === md5;
+}
+
 function checkMd5(claimed: unknown, upload: Upload): void {
-  if (claimed !== undefined && claimed !== null && String(claimed).toLowerCase() !== upload.md5) {
+  if (claimed !== undefined && claimed !== null && !isMd5(claimed, upload.md5)) {
     throw invalidInput('Package md5 mismatch.');
   }
 }
 
 function checkCodeChange(record: FunctionRecord, request: FunctionRequest): void {
   const code = request.code === undefined ? undefined : toObject(request.code);
-  const source = code?.['source'];
+  const source = code?.['source'] ?? undefined;
   if (source !== undefined && source !== record.code.source) {
     throw invalidInput('The function code type can not be changed.');
   }
   if (request.upload === undefined) return;
   const claimed = request.md5 ?? code?.['md5sum'];
-  if (claimed !== undefined && claimed !== null && String(claimed).toLowerCase() === md5Of(record.code)) {
-    throw invalidInput('The function code checksum is not changed.');
-  }
+  if (isMd5(claimed, md5Of(record.code))) throw invalidInput('The function code checksum is not changed.');
   checkMd5(claimed, request.upload);
 }

@@ -4,6 +4,7 @@ import type { Caller } from '../auth/caller.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { Orchestrator, PoolSpec } from '../orchestrator/orchestrator.ts';
 import { RuntimeStatus, type RuntimeRecord, type Store } from '../store/store.ts';
+import { Turns } from './turns.ts';
 
 export interface NewRuntime {
   readonly name: string | null;
@@ -36,8 +37,16 @@ export interface RuntimesOptions {
   readonly onFault: (cause: unknown, message: string) => void;
 }
 
+/** What goes on for a runtime in the background. */
+interface Work {
+  readonly stop: AbortController;
+  /** Never rejects. */
+  readonly done: Promise<void>;
+}
+
 /**
- * A runtime's life with its pool. The pool is made, changed and removed in the background.
+ * A runtime's life with its pool. The pool is made, changed and removed in the background; changes of one record take
+ * turns.
  *
  *   creating --ok--> available --new image--> upgrading --ok, or rolled back--> available
  *      └──failed──► error                          └──not even back──► error
@@ -51,8 +60,10 @@ export class Runtimes {
   readonly #usage: PoolUsage;
   readonly #options: RuntimesOptions;
   readonly #runtimes = new Map<string, RuntimeRecord>();
-  readonly #stopping = new AbortController();
-  readonly #work = new Set<Promise<void>>();
+  readonly #turns = new Turns();
+  /** By runtime. */
+  readonly #work = new Map<string, Work>();
+  #isClosed = false;
 
   constructor(store: Store, orchestrator: Orchestrator, usage: PoolUsage, options: RuntimesOptions) {
     this.#store = store;
@@ -65,9 +76,12 @@ export class Runtimes {
   async start(): Promise<void> {
     for (const record of await this.#store.runtimes.list(null)) {
       this.#runtimes.set(record.id, record);
-      if (record.status === RuntimeStatus.Creating) this.#inBackground(this.#makePool(record));
-      if (record.status === RuntimeStatus.Upgrading) this.#inBackground(this.#changePool(record, record.image));
-      if (record.status === RuntimeStatus.Deleting) this.#inBackground(this.#remove(record));
+      const { status, image } = record;
+      if (status === RuntimeStatus.Creating) this.#inBackground(record.id, (stop) => this.#makePool(record, stop));
+      // Which image it had is not known any more: where the new one fails, nothing is left to go back to.
+      if (status === RuntimeStatus.Upgrading)
+        this.#inBackground(record.id, (stop) => this.#changePool(record, image, stop));
+      if (status === RuntimeStatus.Deleting) this.#inBackground(record.id, () => this.#remove(record));
     }
   }
 
@@ -96,7 +110,7 @@ export class Runtimes {
     };
     await this.#store.runtimes.insert(record);
     this.#runtimes.set(record.id, record);
-    this.#inBackground(this.#makePool(record));
+    this.#inBackground(record.id, (stop) => this.#makePool(record, stop));
     return record;
   }
 
@@ -115,31 +129,44 @@ export class Runtimes {
   }
 
   /** Throws NOT_FOUND, CONFLICT (an image while the runtime is not available), IN_USE (its workers hold functions). */
-  async update(caller: Caller, id: string, change: RuntimeChange): Promise<RuntimeRecord> {
-    const record = this.get(caller, id);
-    const { image } = change;
-    if (image !== undefined && image !== record.image) {
-      if (record.status !== RuntimeStatus.Available) throw notAvailable(id);
-      if (this.#usage.hasBoundWorkers(id)) {
-        throw new QinlingError('IN_USE', `Runtime ${id} is still in use by functions.`);
+  update(caller: Caller, id: string, change: RuntimeChange): Promise<RuntimeRecord> {
+    return this.#turns.run(id, async () => {
+      const record = this.get(caller, id);
+      const { image } = change;
+      if (image !== undefined && record.status !== RuntimeStatus.Available) throw notAvailable(id);
+      if (image !== undefined && image !== record.image) {
+        if (this.#usage.hasBoundWorkers(id)) {
+          throw new QinlingError('IN_USE', `Runtime ${id} is still in use by functions.`);
+        }
+        const upgrading = await this.#change(id, {
+          ...plain(change),
+          status: RuntimeStatus.Upgrading,
+          statusReason: null,
+        });
+        this.#inBackground(id, (stop) => this.#changePool(upgrading, record.image, stop));
+        return upgrading;
       }
-      const upgrading = await this.#change(id, { ...plain(change), status: RuntimeStatus.Upgrading });
-      this.#inBackground(this.#changePool(upgrading, record.image));
-      return upgrading;
-    }
-    if (image !== undefined && record.status !== RuntimeStatus.Available) throw notAvailable(id);
-    const isChanged =
-      (change.name !== undefined && change.name !== record.name) ||
-      (change.description !== undefined && change.description !== record.description);
-    return isChanged ? this.#change(id, plain(change)) : record;
+      const isChanged =
+        (change.name !== undefined && change.name !== record.name) ||
+        (change.description !== undefined && change.description !== record.description);
+      return isChanged ? this.#change(id, plain(change)) : record;
+    });
   }
 
   /** Throws NOT_FOUND, IN_USE. */
-  async delete(caller: Caller, id: string): Promise<void> {
-    const record = this.get(caller, id);
-    if (await this.#store.functions.hasRuntime(id)) throw new QinlingError('IN_USE', `Runtime ${id} is still in use.`);
-    const deleting = await this.#change(id, { status: RuntimeStatus.Deleting });
-    this.#inBackground(this.#remove({ ...record, ...deleting }));
+  delete(caller: Caller, id: string): Promise<void> {
+    return this.#turns.run(id, async () => {
+      const record = this.get(caller, id);
+      await this.#refuseInUse(id);
+      const deleting = await this.#change(id, { status: RuntimeStatus.Deleting });
+      try {
+        await this.#refuseInUse(id); // a function may have come in between; from here on none does
+      } catch (error) {
+        await this.#change(id, { status: record.status });
+        throw error;
+      }
+      this.#inBackground(id, () => this.#remove(deleting));
+    });
   }
 
   /** Throws NOT_FOUND, also where the runtime has no pool. */
@@ -153,20 +180,36 @@ export class Runtimes {
 
   /** Ends the background work; what was under way is taken up at the next start. */
   async close(): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all(this.#work);
+    this.#isClosed = true;
+    const work = [...this.#work.values()];
+    for (const { stop } of work) stop.abort();
+    await Promise.all(work.map(({ done }) => done));
   }
 
-  #inBackground(work: Promise<void>): void {
-    const tracked = work
-      .catch((cause: unknown) => this.#options.onFault(cause, 'a runtime could not be brought on'))
-      .finally(() => this.#work.delete(tracked));
-    this.#work.add(tracked);
+  async #refuseInUse(id: string): Promise<void> {
+    if (await this.#store.functions.hasRuntime(id)) throw new QinlingError('IN_USE', `Runtime ${id} is still in use.`);
+  }
+
+  /** Starts work on a runtime's pool, once what went on for it has stopped. */
+  #inBackground(id: string, work: (stop: AbortSignal) => Promise<void>): void {
+    const before = this.#work.get(id);
+    before?.stop.abort();
+    const stop = new AbortController();
+    const run = async () => {
+      await before?.done;
+      if (!this.#isClosed) await work(stop.signal);
+    };
+    const done = run()
+      .catch((cause: unknown) => this.#options.onFault(cause, `runtime ${id} could not be brought on`))
+      .finally(() => {
+        if (this.#work.get(id)?.stop === stop) this.#work.delete(id);
+      });
+    this.#work.set(id, { stop, done });
   }
 
   /** Runs work that must end in the time that a pool may take. */
-  async #inTime(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const deadline = new Deadline(this.#options.timeoutMs, this.#stopping.signal);
+  async #inTime(stop: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const deadline = new Deadline(this.#options.timeoutMs, stop);
     try {
       await work(deadline.signal);
     } finally {
@@ -174,34 +217,39 @@ export class Runtimes {
     }
   }
 
-  async #makePool(record: RuntimeRecord): Promise<void> {
+  async #makePool(record: RuntimeRecord, stop: AbortSignal): Promise<void> {
     try {
-      await this.#inTime((signal) => this.#orchestrator.createPool(toPoolSpec(record), signal));
+      await this.#inTime(stop, (signal) => this.#orchestrator.createPool(toPoolSpec(record), signal));
       await this.#moveOn(record.id, RuntimeStatus.Creating, { status: RuntimeStatus.Available, statusReason: null });
     } catch (cause) {
-      if (this.#stopping.signal.aborted) return;
-      const statusReason = reasonOf(cause);
-      await this.#moveOn(record.id, RuntimeStatus.Creating, { status: RuntimeStatus.Error, statusReason });
+      if (stop.aborted) return;
+      await this.#moveOn(record.id, RuntimeStatus.Creating, {
+        status: RuntimeStatus.Error,
+        statusReason: this.#reasonOf(cause, record),
+      });
     }
   }
 
-  async #changePool(record: RuntimeRecord, oldImage: string): Promise<void> {
+  async #changePool(record: RuntimeRecord, oldImage: string, stop: AbortSignal): Promise<void> {
     try {
-      await this.#inTime((signal) => this.#orchestrator.updatePool(toPoolSpec(record), signal));
+      await this.#inTime(stop, (signal) => this.#orchestrator.updatePool(toPoolSpec(record), signal));
       await this.#moveOn(record.id, RuntimeStatus.Upgrading, { status: RuntimeStatus.Available, statusReason: null });
     } catch (cause) {
-      if (this.#stopping.signal.aborted) return;
-      await this.#rollBack(record, oldImage, reasonOf(cause));
+      if (!stop.aborted) await this.#rollBack(record, oldImage, this.#reasonOf(cause, record), stop);
     }
   }
 
-  async #rollBack(record: RuntimeRecord, oldImage: string, statusReason: string): Promise<void> {
+  async #rollBack(record: RuntimeRecord, oldImage: string, statusReason: string, stop: AbortSignal): Promise<void> {
+    const old = { ...record, image: oldImage };
     try {
-      await this.#inTime((signal) => this.#orchestrator.updatePool(toPoolSpec({ ...record, image: oldImage }), signal));
-      const back = { image: oldImage, status: RuntimeStatus.Available, statusReason };
-      await this.#moveOn(record.id, RuntimeStatus.Upgrading, back);
+      await this.#inTime(stop, (signal) => this.#orchestrator.updatePool(toPoolSpec(old), signal));
+      await this.#moveOn(record.id, RuntimeStatus.Upgrading, {
+        image: oldImage,
+        status: RuntimeStatus.Available,
+        statusReason,
+      });
     } catch (cause) {
-      if (this.#stopping.signal.aborted) return;
+      if (stop.aborted) return;
       this.#options.onFault(cause, `runtime ${record.id} could not be rolled back`);
       await this.#moveOn(record.id, RuntimeStatus.Upgrading, { status: RuntimeStatus.Error, statusReason });
     }
@@ -213,9 +261,18 @@ export class Runtimes {
     this.#runtimes.delete(record.id);
   }
 
+  /** What the runtime's users read; what is our own fault they do not understand, and it is logged. */
+  #reasonOf(cause: unknown, { id }: RuntimeRecord): string {
+    if (cause instanceof QinlingError) return cause.message;
+    this.#options.onFault(cause, `the pool of runtime ${id} failed`);
+    return 'The pool could not be made.';
+  }
+
   /** A change that only holds while the status is the expected one: it may have been deleted meanwhile. */
   async #moveOn(id: string, from: RuntimeStatus, change: Partial<RuntimeRecord>): Promise<void> {
-    if (this.#runtimes.get(id)?.status === from) await this.#change(id, change);
+    await this.#turns.run(id, async () => {
+      if (this.#runtimes.get(id)?.status === from) await this.#change(id, change);
+    });
   }
 
   async #change(id: string, change: Partial<RuntimeRecord>): Promise<RuntimeRecord> {
@@ -242,8 +299,4 @@ function toPoolSpec({ id, image, isTrusted }: RuntimeRecord): PoolSpec {
 /** Without the keys that were not given. */
 function plain(change: RuntimeChange): Partial<RuntimeRecord> {
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof QinlingError ? cause.message : 'The pool could not be made.';
 }

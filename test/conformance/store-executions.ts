@@ -106,6 +106,9 @@ export function executionPromises(open: OpenStore): void {
     const idsOf = (records: { id: string }[]) => records.map(({ id }) => id);
     assert.deepEqual(idsOf(await executions.listUnstarted(undefined, 2)), idsOf(unstarted.slice(2, 4)));
     assert.deepEqual(idsOf(await executions.listUnstarted(unstarted[3]!.id, 2)), idsOf(unstarted.slice(4)));
-    assert.deepEqual(idsOf(await executions.listStarted(undefined, 9)), idsOf([unstarted[1]!, started[0]!, started[1]!]));
+    assert.deepEqual(
+      idsOf(await executions.listStarted(undefined, 9)),
+      idsOf([unstarted[1]!, started[0]!, started[1]!]),
+    );
   });
 }

@@ -16,7 +16,26 @@ const EXECUTION_FIELDS = ['functionId', 'projectId', 'status', 'description'] as
 const FUNCTION_FIELDS = ['projectId', 'runtimeId', 'name', 'description'] as const;
 
 /** Few texts, so that conditions meet records; among them what SQL, LIKE and GLOB would read as something else. */
-const TEXTS = ['', 'a', 'A', 'ab', 'b', '%', '_', 'a%', '*', "a' OR '1'='1", '\\', 'ä', 'Ä', '\0', '1', '10', '9', '\u{1F600}'];
+const TEXTS = [
+  '',
+  'a',
+  'A',
+  'ab',
+  'b',
+  '%',
+  '_',
+  'a%',
+  '*',
+  "a' OR '1'='1",
+  '\\',
+  'ä',
+  'Ä',
+  '\0',
+  '1',
+  '10',
+  '9',
+  '\u{1F600}',
+];
 const text = fc.oneof(fc.constantFrom(...TEXTS, ...Object.values(ExecutionStatus)), fc.string({ unit: 'grapheme' }));
 
 export function filterPromises(open: OpenStore): void {

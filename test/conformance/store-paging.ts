@@ -10,7 +10,9 @@ const GROUP = 1_000;
 export function pagingPromises(open: OpenStore): void {
   test('functions are listed in the order of creation, then id, page by page', async (t) => {
     const { functions } = await open(t);
-    const records = Array.from({ length: 25 }, (_, index) => functionRecord({ createdAt: 1_000 + Math.floor(index / 4) }));
+    const records = Array.from({ length: 25 }, (_, index) =>
+      functionRecord({ createdAt: 1_000 + Math.floor(index / 4) }),
+    );
     await Promise.all(records.map((record) => functions.insert(record)));
     records.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
 
@@ -78,7 +80,7 @@ export function pagingPromises(open: OpenStore): void {
 }
 
 async function* pages(executions: ExecutionStore, filters: readonly Filter[], limit: number): AsyncIterable<string[]> {
-  for (let after: string | undefined; ; ) {
+  for (let after: string | undefined; ;) {
     const ids = (await executions.list({ filters, after, limit })).map(({ id }) => id);
     yield ids;
     if (ids.length < limit) return;

@@ -28,7 +28,10 @@ export function writePromises(open: OpenStore): void {
     const group = [neighbour, record, record].map((one) => executions.insert(one, executionLog('lost')));
     const ends = await Promise.allSettled(group);
 
-    assert.deepEqual(ends.map(({ status }) => status), ['rejected', 'rejected', 'rejected']);
+    assert.deepEqual(
+      ends.map(({ status }) => status),
+      ['rejected', 'rejected', 'rejected'],
+    );
     assert.deepEqual(await executions.list({ filters: [], limit: 10 }), []);
     assert.equal(await executions.getLog(record.id), undefined);
     assert.deepEqual(await functions.get(aFunction.id), aFunction);

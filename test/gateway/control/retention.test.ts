@@ -74,7 +74,11 @@ test('nothing is removed when it ends before its first round', async (t) => {
   assert.deepEqual(removed, []);
 });
 
-function start(t: TestContext, executions: ExecutionStore, options: ConstructorParameters<typeof Retention>[1]): Retention {
+function start(
+  t: TestContext,
+  executions: ExecutionStore,
+  options: ConstructorParameters<typeof Retention>[1],
+): Retention {
   const retention = new Retention(executions, options);
   t.after(() => retention.close());
   retention.start();

@@ -64,7 +64,10 @@ test('a group whose commit fails leaves nothing behind', async (t) => {
 
   const ends = await Promise.allSettled([add(1), add(2, () => insertOrphan.run())]);
 
-  assert.deepEqual(ends.map(({ status }) => status), ['rejected', 'rejected']);
+  assert.deepEqual(
+    ends.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
   assert.deepEqual(groups, ['applied', 'discarded']);
   assert.deepEqual(numbers(), []);
   assert.equal(database.inTransaction, false);

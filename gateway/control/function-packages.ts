@@ -1,0 +1,112 @@
+import { rm } from 'node:fs/promises';
+import type { BuiltPackage, PackageBuilder } from '../packages/package-builder.ts';
+import type { PackageKey, PackageStorage, StoredFile } from '../storage/package-storage.ts';
+import type { FunctionStore } from '../store/store.ts';
+import { Turns } from './turns.ts';
+
+/** Whose package it is. */
+export interface PackageOwner {
+  readonly id: string;
+  readonly projectId: string;
+}
+
+/** A package as it was uploaded. */
+export interface Upload {
+  readonly path: string;
+  readonly md5: string;
+}
+
+/**
+ * The files of functions' packages: the upload of each function as it came, and the tars made of them, which functions
+ * of the same content share. A tar goes with the last record that names it; whoever names one and whoever removes it
+ * take turns, so that none goes that a new record is about to name.
+ */
+export class FunctionPackages {
+  readonly #storage: PackageStorage;
+  readonly #builder: PackageBuilder;
+  readonly #functions: FunctionStore;
+  readonly #onFault: (cause: unknown, message: string) => void;
+  readonly #digestTurns = new Turns();
+
+  constructor(
+    storage: PackageStorage,
+    builder: PackageBuilder,
+    functions: FunctionStore,
+    onFault: (cause: unknown, message: string) => void,
+  ) {
+    this.#storage = storage;
+    this.#builder = builder;
+    this.#functions = functions;
+    this.#onFault = onFault;
+  }
+
+  /**
+   * Checks and stores an upload, and the tar made of it; then `write` writes the record that names both. Resolves as
+   * `write` does; where anything fails, no file is left. Throws INVALID_INPUT for a package that we do not take.
+   */
+  async add<T>(owner: PackageOwner, upload: Upload, entry: string, write: (digest: string) => Promise<T>): Promise<T> {
+    const built = await this.#builder.build(upload.path, entry);
+    const key = keyOf(owner, upload.md5);
+    return this.#putTar(built, async () => {
+      try {
+        await this.#storage.putZip(key, upload.path);
+        return await write(built.digest);
+      } catch (error) {
+        await this.#tolerate(key, this.#storage.deleteZip(key));
+        throw error;
+      }
+    });
+  }
+
+  /** Makes the tar of the stored upload anew, for another entry; undefined where the upload is not there. */
+  rebuild<T>(owner: PackageOwner, md5: string, entry: string, write: (digest: string) => Promise<T>) {
+    return this.#storage.withZip(keyOf(owner, md5), async (zipPath) => {
+      const built = await this.#builder.build(zipPath, entry);
+      return this.#putTar(built, () => write(built.digest));
+    });
+  }
+
+  open(owner: PackageOwner, md5: string): Promise<StoredFile | undefined> {
+    return this.#storage.openZip(keyOf(owner, md5));
+  }
+
+  /** Removes an upload that its function does not name any more. A failure is no caller's concern: a file too many. */
+  async removeUpload(owner: PackageOwner, md5: string): Promise<void> {
+    const key = keyOf(owner, md5);
+    await this.#tolerate(key, this.#storage.deleteZip(key));
+  }
+
+  /** Removes a tar unless a record names it. */
+  async removeTarIfUnused(digest: string): Promise<void> {
+    await this.#digestTurns.run(digest, () => this.#tolerate(digest, this.#dropTar(digest)));
+  }
+
+  async #putTar<T>({ digest, path }: BuiltPackage, write: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#digestTurns.run(digest, async () => {
+        await this.#storage.putTar(digest, path);
+        try {
+          return await write();
+        } catch (error) {
+          await this.#tolerate(digest, this.#dropTar(digest));
+          throw error;
+        }
+      });
+    } finally {
+      await rm(path, { force: true }); // where it was not taken over
+    }
+  }
+
+  async #dropTar(digest: string): Promise<void> {
+    if (!(await this.#functions.hasPackageDigest(digest))) await this.#storage.deleteTar(digest);
+  }
+
+  async #tolerate(what: PackageKey | string, removal: Promise<void>): Promise<void> {
+    const name = typeof what === 'string' ? `the tar ${what}` : `the package of function ${what.functionId}`;
+    await removal.catch((cause: unknown) => this.#onFault(cause, `${name} was not removed`));
+  }
+}
+
+function keyOf({ id, projectId }: PackageOwner, md5: string): PackageKey {
+  return { projectId, functionId: id, md5 };
+}
