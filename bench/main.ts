@@ -34,7 +34,9 @@ async function main(): Promise<void> {
   if (unknown.length > 0) throw new Error(`no such question: ${unknown.join(', ')}; see --help`);
   const asked = positionals.length === 0 ? QUESTIONS : QUESTIONS.filter(({ name }) => positionals.includes(name));
   const machine = describeMachine();
-  print(`${machine.cpuCount} × ${machine.cpu}, Node.js ${machine.node}, commit ${machine.commit}, load ${machine.load}\n\n`);
+  print(
+    `${machine.cpuCount} × ${machine.cpu}, Node.js ${machine.node}, commit ${machine.commit}, load ${machine.load}\n\n`,
+  );
   for (const { name, run } of asked) {
     const result = await runCleanly((cleanUp) => {
       return run({ isShort: values.short, cleanUp, print: (text) => print(`${text}\n`) });

@@ -58,14 +58,16 @@ export class Product {
 
   async untilRuntimesAreUp(): Promise<void> {
     for (const language of LANGUAGES) {
-      if ((await this.#api.findRuntime(language)) === undefined) throw new Error(`no runtime ${language} on this machine`);
+      if ((await this.#api.findRuntime(language)) === undefined)
+        throw new Error(`no runtime ${language} on this machine`);
     }
   }
 
   /** An answer of 201 may tell of a failed function: the records know. */
   async checkThatAllSucceeded(): Promise<void> {
     const { executions } = await this.#api.get<{ executions: Resource[] }>('/v1/executions?status=neq:success');
-    if (executions.length > 0) throw new Error(`${executions.length} executions failed: ${JSON.stringify(executions[0])}`);
+    if (executions.length > 0)
+      throw new Error(`${executions.length} executions failed: ${JSON.stringify(executions[0])}`);
   }
 
   async delete(functionId: string): Promise<void> {

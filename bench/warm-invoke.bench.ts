@@ -1,5 +1,13 @@
 import type { CleanUp } from './clean-up.ts';
-import { alternate, formatSpread, formatTable, spreadOf, type RoundOptions, type Spread, type Subject } from './harness.ts';
+import {
+  alternate,
+  formatSpread,
+  formatTable,
+  spreadOf,
+  type RoundOptions,
+  type Spread,
+  type Subject,
+} from './harness.ts';
 import { runLoad, type LoadResult } from './load.ts';
 import type { Question, QuestionOptions } from './question.ts';
 import { LANGUAGES, Product, callBody, startEcho } from './subjects.ts';
