@@ -8,7 +8,7 @@ import { functionRoutes } from './api/functions.ts';
 import { internalRoutes } from './api/internal.ts';
 import { runtimeRoutes } from './api/runtimes.ts';
 import { versionRoutes } from './api/version-documents.ts';
-import { ANYBODY } from './auth/caller.ts';
+import { ANYBODY } from './auth/access.ts';
 import type { Config } from './config/load.ts';
 import { Executions } from './control/executions.ts';
 import { Functions } from './control/functions.ts';

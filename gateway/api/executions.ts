@@ -1,3 +1,4 @@
+import { ownOnly } from '../auth/access.ts';
 import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Route } from '../http/routes.ts';
@@ -44,14 +45,17 @@ export function executionRoutes(executions: Executions): Route[] {
       pattern: '/v1/executions',
       handle: (exchange) => {
         const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
-        return exchange.sendParts(200, listParts('executions', executions.list(filters), renderExecution));
+        return exchange.sendParts(
+          200,
+          listParts('executions', executions.list(ownOnly(exchange.access), filters), renderExecution),
+        );
       },
     },
     {
       method: 'GET',
       pattern: '/v1/executions/:id',
       handle: async (exchange) => {
-        const record = await executions.get(exchange.caller, parseUuid(exchange.parameters[0]));
+        const record = await executions.get(exchange.access, parseUuid(exchange.parameters[0]));
         exchange.send(200, renderExecution(record));
       },
     },
@@ -59,7 +63,7 @@ export function executionRoutes(executions: Executions): Route[] {
       method: 'GET',
       pattern: '/v1/executions/:id/log',
       handle: async (exchange) => {
-        const log = await executions.log(exchange.caller, parseUuid(exchange.parameters[0]));
+        const log = await executions.log(exchange.access, parseUuid(exchange.parameters[0]));
         exchange.send(200, log, 'text/plain; charset=UTF-8');
       },
     },
@@ -67,7 +71,7 @@ export function executionRoutes(executions: Executions): Route[] {
       method: 'DELETE',
       pattern: '/v1/executions/:id',
       handle: async (exchange) => {
-        await executions.delete(exchange.caller, parseUuid(exchange.parameters[0]));
+        await executions.delete(exchange.access, parseUuid(exchange.parameters[0]));
         exchange.send(204);
       },
     },
@@ -76,7 +80,7 @@ export function executionRoutes(executions: Executions): Route[] {
 
 /** Hot. */
 function create(executions: Executions, exchange: Exchange, request: NewExecution): void {
-  executions.create(exchange.caller, request, (error, call) => {
+  executions.create(exchange.access, request, (error, call) => {
     if (call === undefined) return exchange.sendError(error);
     if (call.timing !== undefined) exchange.setHeader('Server-Timing', serverTiming(call.timing));
     exchange.send(201, renderExecution(call.record));

@@ -1,3 +1,4 @@
+import { ownOnly } from '../auth/access.ts';
 import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Form } from '../http/upload-form.ts';
@@ -19,7 +20,7 @@ export function functionRoutes(functions: Functions): Route[] {
       method: 'POST',
       pattern: '/v1/functions',
       handle: async (exchange) => {
-        const record = await functions.create(exchange.caller, readRequest(await exchange.form()));
+        const record = await functions.create(exchange.access, readRequest(await exchange.form()));
         exchange.sendJson(201, renderFunction(record));
       },
     },
@@ -30,7 +31,7 @@ export function functionRoutes(functions: Functions): Route[] {
         const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
         return exchange.sendParts(
           200,
-          listParts('functions', functions.list(exchange.caller, filters), renderListItem),
+          listParts('functions', functions.list(ownOnly(exchange.access), filters), renderListItem),
         );
       },
     },
@@ -41,7 +42,7 @@ export function functionRoutes(functions: Functions): Route[] {
         const id = parseUuid(exchange.parameters[0]);
         const isDownload = TRUE.has((queryArguments(exchange.query, ['download']).get('download') ?? '').toLowerCase());
         if (isDownload) return sendPackage(functions, exchange, id);
-        exchange.sendJson(200, renderFunction(await functions.get(exchange.caller, id)));
+        exchange.sendJson(200, renderFunction(await functions.get(exchange.access, id)));
       },
     },
     {
@@ -50,7 +51,7 @@ export function functionRoutes(functions: Functions): Route[] {
       handle: async (exchange) => {
         const form = await exchange.form();
         const id = parseUuid(exchange.parameters[0]);
-        const record = await functions.update(exchange.caller, id, readRequest(form));
+        const record = await functions.update(exchange.access, id, readRequest(form));
         exchange.sendJson(200, renderFunction(record));
       },
     },
@@ -58,7 +59,7 @@ export function functionRoutes(functions: Functions): Route[] {
       method: 'DELETE',
       pattern: '/v1/functions/:id',
       handle: async (exchange) => {
-        await functions.delete(exchange.caller, parseUuid(exchange.parameters[0]));
+        await functions.delete(exchange.access, parseUuid(exchange.parameters[0]));
         exchange.send(204);
       },
     },
@@ -66,7 +67,7 @@ export function functionRoutes(functions: Functions): Route[] {
 }
 
 async function sendPackage(functions: Functions, exchange: Exchange, id: string): Promise<void> {
-  const { bytes, stream } = await functions.download(exchange.caller, id);
+  const { bytes, stream } = await functions.download(exchange.access, id);
   const headers = { 'Content-Type': 'application/zip', 'Content-Disposition': `attachment; filename="${id}"` };
   await exchange.sendStream(200, headers, bytes, stream);
 }

@@ -21,7 +21,7 @@ export function runtimeRoutes(runtimes: Runtimes): Route[] {
         const fields = readFields(await exchange.json('runtime'), BODY);
         const image = field(fields, 'image', parseName, '');
         if (image.trim() === '') throw invalidInput("Required param is missing. Required: {'image'}");
-        const record = await runtimes.create(exchange.caller, {
+        const record = await runtimes.create(exchange.access, {
           image,
           name: field(fields, 'name', parseName, null),
           description: field(fields, 'description', parseName, null),
@@ -36,14 +36,14 @@ export function runtimeRoutes(runtimes: Runtimes): Route[] {
       pattern: '/v1/runtimes',
       handle: async (exchange) => {
         queryArguments(exchange.query, []);
-        exchange.sendJson(200, { runtimes: (await runtimes.list(exchange.caller)).map(renderRuntime) });
+        exchange.sendJson(200, { runtimes: (await runtimes.list(exchange.access)).map(renderRuntime) });
       },
     },
     {
       method: 'GET',
       pattern: '/v1/runtimes/:id',
       handle: (exchange) => {
-        exchange.sendJson(200, renderRuntime(runtimes.get(exchange.caller, parseUuid(exchange.parameters[0]))));
+        exchange.sendJson(200, renderRuntime(runtimes.get(exchange.access, parseUuid(exchange.parameters[0]))));
       },
     },
     {
@@ -59,7 +59,7 @@ export function runtimeRoutes(runtimes: Runtimes): Route[] {
           name: field(fields, 'name', parseName, undefined),
           description: field(fields, 'description', parseName, undefined),
         };
-        const record = await runtimes.update(exchange.caller, parseUuid(exchange.parameters[0]), change);
+        const record = await runtimes.update(exchange.access, parseUuid(exchange.parameters[0]), change);
         exchange.sendJson(200, renderRuntime(record));
       },
     },
@@ -67,7 +67,7 @@ export function runtimeRoutes(runtimes: Runtimes): Route[] {
       method: 'DELETE',
       pattern: '/v1/runtimes/:id',
       handle: async (exchange) => {
-        await runtimes.delete(exchange.caller, parseUuid(exchange.parameters[0]));
+        await runtimes.delete(exchange.access, parseUuid(exchange.parameters[0]));
         exchange.send(204);
       },
     },
@@ -75,7 +75,7 @@ export function runtimeRoutes(runtimes: Runtimes): Route[] {
       method: 'GET',
       pattern: '/v1/runtimes/:id/pool',
       handle: (exchange) => {
-        exchange.sendJson(200, runtimes.pool(exchange.caller, parseUuid(exchange.parameters[0])));
+        exchange.sendJson(200, runtimes.pool(exchange.access, parseUuid(exchange.parameters[0])));
       },
     },
   ];

@@ -1,4 +1,4 @@
-import type { Caller } from '../auth/caller.ts';
+import { isInScope, type Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import { ExecutionIds } from '../execution-id.ts';
 import type { Call, CallEnd } from '../invoke/call.ts';
@@ -92,36 +92,41 @@ export class Executions {
   }
 
   /** Hot. Runs a function once, or accepts its run; `onDone` is called exactly once, with one of its two arguments. */
-  create(caller: Caller, request: NewExecution, onDone: OnDone): void {
+  create(access: Access, request: NewExecution, onDone: OnDone): void {
     const { functionId } = request;
     if (functionId === undefined || request.functionVersion !== 0 || this.#isDraining) {
       return onDone(this.#refusal(request), undefined);
     }
     const target = this.#targets.find(functionId);
-    if (target !== undefined) return this.#start(caller, request, target, onDone);
+    if (target !== undefined) return this.#start(access, request, target, onDone);
     this.#targets.load(functionId).then(
-      (loaded) => this.#start(caller, request, loaded, onDone),
+      (loaded) => this.#start(access, request, loaded, onDone),
       (cause: unknown) => onDone(toQinlingError(cause), undefined),
     );
   }
 
   /** Throws NOT_FOUND for an unknown execution, and for one of another project. */
-  async get(caller: Caller, id: string): Promise<ExecutionRecord> {
-    const record = await this.#store.get(id);
-    if (record === undefined || !isVisible(caller, record.projectId)) throw executionNotFound(id);
+  async get(access: Access, id: string): Promise<ExecutionRecord> {
+    const record = await this.#store.get(id, access.scope);
+    if (record === undefined) throw executionNotFound(id);
     return record;
   }
 
-  async log(caller: Caller, id: string): Promise<string> {
-    const record = await this.get(caller, id);
+  async log(access: Access, id: string): Promise<string> {
+    const record = await this.get(access, id);
     return renderLog(record, (await this.#store.getLog(id)) ?? null);
   }
 
-  /** Every execution that the filters let through, oldest first, page by page. */
-  async *list(filters: readonly Filter[]): AsyncIterable<ExecutionRecord[]> {
+  /** The executions in scope that the filters let through, oldest first, page by page. */
+  async *list(access: Access, filters: readonly Filter[]): AsyncIterable<ExecutionRecord[]> {
     let after: string | undefined;
     for (;;) {
-      const records: ExecutionRecord[] = await this.#store.list({ filters, after, limit: LIST_PAGE });
+      const records: ExecutionRecord[] = await this.#store.list({
+        scope: access.scope,
+        filters,
+        after,
+        limit: LIST_PAGE,
+      });
       if (records.length > 0) yield records;
       if (records.length < LIST_PAGE) return;
       after = records.at(-1)!.id;
@@ -129,8 +134,8 @@ export class Executions {
   }
 
   /** The record goes; a run in flight is not stopped, its result is dropped. */
-  async delete(caller: Caller, id: string): Promise<void> {
-    await this.get(caller, id);
+  async delete(access: Access, id: string): Promise<void> {
+    await this.get(access, id);
     await this.#store.delete(id);
   }
 
@@ -179,14 +184,14 @@ export class Executions {
     return notFound(`FunctionVersion not found [function_id=${functionId}, version_number=${functionVersion}]`);
   }
 
-  #start(caller: Caller, request: NewExecution, target: Target, onDone: OnDone): void {
-    if (!isVisible(caller, target.projectId)) return onDone(functionNotFound(target.functionId), undefined);
+  #start(access: Access, request: NewExecution, target: Target, onDone: OnDone): void {
+    if (!isInScope(access, target.projectId)) return onDone(functionNotFound(target.functionId), undefined);
     const isRefused = this.#targets.whyNotRunnable(target);
     if (isRefused !== undefined) return onDone(isRefused, undefined);
     const nowMs = Date.now();
     const record: ExecutionRecord = {
       id: this.#ids.next(nowMs),
-      projectId: caller.projectId,
+      projectId: access.projectId,
       functionId: target.functionId,
       functionVersion: target.version,
       functionAlias: null,
@@ -335,10 +340,6 @@ export class Executions {
       this.#options.onFault(cause, 'lost executions were not settled'),
     );
   }
-}
-
-function isVisible(caller: Caller, projectId: string): boolean {
-  return caller.isAdmin || caller.projectId === projectId;
 }
 
 function timingOf(call: Call): CallTiming {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Caller } from '../auth/caller.ts';
+import type { Access } from '../auth/access.ts';
 import { QinlingError } from '../errors.ts';
 import { mimeTypeOf, parseJsonObject, readBody, tooLarge, type BodyHead } from './body.ts';
 import { openBodyStream } from './body-stream.ts';
@@ -37,7 +37,7 @@ export interface ExchangeOptions {
  */
 export class Exchange {
   readonly head: RequestHead;
-  readonly caller: Caller;
+  readonly access: Access;
   parameters: readonly string[] = [];
   readonly #res: NativeResponse;
   readonly #options: ExchangeOptions;
@@ -52,10 +52,10 @@ export class Exchange {
   #writer: PacedWriter | undefined;
 
   /** `onEnd` is called once, when the exchange is answered or aborted. */
-  constructor(res: NativeResponse, head: RequestHead, caller: Caller, options: ExchangeOptions, onEnd: () => void) {
+  constructor(res: NativeResponse, head: RequestHead, access: Access, options: ExchangeOptions, onEnd: () => void) {
     this.#res = res;
     this.head = head;
-    this.caller = caller;
+    this.access = access;
     this.#options = options;
     this.#onEnd = onEnd;
     res.onAborted(() => this.#onAborted());

@@ -1,6 +1,6 @@
 import uWS from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
-import { ANYBODY } from '../auth/caller.ts';
+import { ANYBODY } from '../auth/access.ts';
 import { QinlingError } from '../errors.ts';
 import type { Cors } from './cors.ts';
 import { Exchange, type ExchangeOptions, type RequestHead } from './exchange.ts';

@@ -113,8 +113,12 @@ export interface Filter {
   readonly values: readonly string[];
 }
 
+/** The project whose records a query sees; null: those of every project. What is out of scope is not there. */
+export type Scope = string | null;
+
 /** A page in the order of creation (created, then id). `after`: the id of the last record of the page before. */
 export interface Page {
+  readonly scope: Scope;
   readonly filters: readonly Filter[];
   readonly after?: string | undefined;
   readonly limit: number;
@@ -123,8 +127,8 @@ export interface Page {
 export interface RuntimeStore {
   insert(record: RuntimeRecord): Promise<void>;
   get(id: string): Promise<RuntimeRecord | undefined>;
-  /** Those of the project and all public ones; every one where projectId is null. */
-  list(projectId: string | null): Promise<RuntimeRecord[]>;
+  /** Those in scope and all public ones. */
+  list(scope: Scope): Promise<RuntimeRecord[]>;
   /** The record after the change, or undefined where there is none. Sets `updatedAt`. */
   update(id: string, change: Partial<Omit<RuntimeRecord, 'id'>>): Promise<RuntimeRecord | undefined>;
   delete(id: string): Promise<boolean>;
@@ -132,7 +136,7 @@ export interface RuntimeStore {
 
 export interface FunctionStore {
   insert(record: FunctionRecord): Promise<void>;
-  get(id: string): Promise<FunctionRecord | undefined>;
+  get(id: string, scope: Scope): Promise<FunctionRecord | undefined>;
   list(page: Page): Promise<FunctionRecord[]>;
   update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined>;
   delete(id: string): Promise<boolean>;
@@ -152,7 +156,7 @@ export interface ExecutionStore {
   markStarted(id: string): Promise<boolean>;
   /** Ends a running execution. False: it was final already, or is gone; nothing changed. */
   settle(id: string, outcome: ExecutionOutcome): Promise<boolean>;
-  get(id: string): Promise<ExecutionRecord | undefined>;
+  get(id: string, scope: Scope): Promise<ExecutionRecord | undefined>;
   /** The log; undefined where there is no such execution, null where it has no log yet. */
   getLog(id: string): Promise<ExecutionLog | null | undefined>;
   list(page: Page): Promise<ExecutionRecord[]>;

@@ -46,7 +46,7 @@ export function filterPromises(open: OpenStore): void {
 
     const property = fc.asyncProperty(filtersOf(EXECUTION_FIELDS), async (filters) => {
       const expected = records.filter((record) => filters.every((filter) => isLetThrough(record, filter)));
-      assert.deepEqual(await executions.list({ filters, limit: records.length }), expected);
+      assert.deepEqual(await executions.list({ scope: null, filters, limit: records.length }), expected);
     });
     await fc.assert(property, { numRuns: 500 });
   });
@@ -58,7 +58,7 @@ export function filterPromises(open: OpenStore): void {
 
     const property = fc.asyncProperty(filtersOf(FUNCTION_FIELDS), async (filters) => {
       const expected = records.filter((record) => filters.every((filter) => isLetThrough(record, filter)));
-      assert.deepEqual(await functions.list({ filters, limit: records.length }), expected);
+      assert.deepEqual(await functions.list({ scope: null, filters, limit: records.length }), expected);
     });
     await fc.assert(property, { numRuns: 300 });
   });
@@ -74,7 +74,11 @@ export function filterPromises(open: OpenStore): void {
         for (const value of [...values, 'b', 'an', 'unknown']) {
           const filter: Filter = { field, operator, values: [value] };
           const expected = records.filter((record) => isLetThrough(record, filter));
-          assert.deepEqual(await executions.list({ filters: [filter], limit: 10 }), expected, JSON.stringify(filter));
+          assert.deepEqual(
+            await executions.list({ scope: null, filters: [filter], limit: 10 }),
+            expected,
+            JSON.stringify(filter),
+          );
         }
       }
     });
@@ -83,7 +87,7 @@ export function filterPromises(open: OpenStore): void {
   test('a filter on an unknown field is refused', async (t) => {
     const { executions, functions } = await open(t);
     for (const field of ['nothing', 'key', 'toString', '1=1 OR status']) {
-      const page = { filters: [{ field, operator: 'eq', values: ['x'] }], limit: 1 } as const;
+      const page = { scope: null, filters: [{ field, operator: 'eq', values: ['x'] }], limit: 1 } as const;
       await assert.rejects(executions.list(page), /no filter on the field/);
       await assert.rejects(functions.list(page), /no filter on the field/);
     }

@@ -18,12 +18,12 @@ export function pagingPromises(open: OpenStore): void {
 
     const listed = [];
     for (let after: string | undefined; listed.length < records.length; after = listed.at(-1)!.id) {
-      const page = await functions.list({ filters: [], after, limit: 4 });
+      const page = await functions.list({ scope: null, filters: [], after, limit: 4 });
       assert.equal(page.length, Math.min(4, records.length - listed.length));
       listed.push(...page);
     }
     assert.deepEqual(listed, records);
-    assert.deepEqual(await functions.list({ filters: [], after: listed.at(-1)!.id, limit: 4 }), []);
+    assert.deepEqual(await functions.list({ scope: null, filters: [], after: listed.at(-1)!.id, limit: 4 }), []);
   });
 
   test('a list goes on where it was when the last record of a page was deleted', async (t) => {
@@ -32,13 +32,13 @@ export function pagingPromises(open: OpenStore): void {
     const someExecutions = Array.from({ length: 4 }, () => finalRecord());
     for (const record of someFunctions) await functions.insert(record);
     for (const record of someExecutions) await executions.insert(record, null);
-    const functionPage = await functions.list({ filters: [], limit: 2 });
-    const executionPage = await executions.list({ filters: [], limit: 2 });
+    const functionPage = await functions.list({ scope: null, filters: [], limit: 2 });
+    const executionPage = await executions.list({ scope: null, filters: [], limit: 2 });
     await functions.delete(functionPage[1]!.id);
     await executions.delete(executionPage[1]!.id);
 
-    const nextFunctions = await functions.list({ filters: [], after: functionPage[1]!.id, limit: 2 });
-    const nextExecutions = await executions.list({ filters: [], after: executionPage[1]!.id, limit: 2 });
+    const nextFunctions = await functions.list({ scope: null, filters: [], after: functionPage[1]!.id, limit: 2 });
+    const nextExecutions = await executions.list({ scope: null, filters: [], after: executionPage[1]!.id, limit: 2 });
 
     assert.deepEqual(nextFunctions, someFunctions.slice(2));
     assert.deepEqual(nextExecutions, someExecutions.slice(2));
@@ -81,7 +81,7 @@ export function pagingPromises(open: OpenStore): void {
 
 async function* pages(executions: ExecutionStore, filters: readonly Filter[], limit: number): AsyncIterable<string[]> {
   for (let after: string | undefined; ;) {
-    const ids = (await executions.list({ filters, after, limit })).map(({ id }) => id);
+    const ids = (await executions.list({ scope: null, filters, after, limit })).map(({ id }) => id);
     yield ids;
     if (ids.length < limit) return;
     after = ids.at(-1)!;

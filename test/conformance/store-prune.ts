@@ -70,5 +70,5 @@ async function insertFinal(executions: ExecutionStore, count: number): Promise<E
 }
 
 function kept(executions: ExecutionStore): Promise<ExecutionRecord[]> {
-  return executions.list({ filters: [], limit: 100 });
+  return executions.list({ scope: null, filters: [], limit: 100 });
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ANYBODY } from '../../gateway/auth/caller.ts';
+import { ANYBODY } from '../../gateway/auth/access.ts';
 import { Functions, type FunctionRequest } from '../../gateway/control/functions.ts';
 import type { Upload } from '../../gateway/control/function-packages.ts';
 import { Runtimes } from '../../gateway/control/runtimes.ts';

@@ -8,10 +8,11 @@ import {
   type ExecutionStore,
   type Filter,
   type Page,
+  type Scope,
   type TimeMs,
 } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
-import { filterSql, textColumn, type FilterColumn, type FilterColumns } from './filter.ts';
+import { filterSql, inScope, textColumn, type FilterColumn, type FilterColumns } from './filter.ts';
 import type { SqliteFunctions } from './functions.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { Names } from './names.ts';
@@ -168,10 +169,10 @@ export class SqliteExecutions implements ExecutionStore {
     });
   }
 
-  get(id: string): Promise<ExecutionRecord | undefined> {
+  get(id: string, scope: Scope): Promise<ExecutionRecord | undefined> {
     return this.#commit.read(() => {
       const row = this.#get.get(executionKey(id), executionTail(id));
-      return row && toRecord(row);
+      return row !== undefined && (scope === null || row.project === scope) ? toRecord(row) : undefined;
     });
   }
 
@@ -184,7 +185,8 @@ export class SqliteExecutions implements ExecutionStore {
     });
   }
 
-  async list({ filters, after, limit }: Page): Promise<ExecutionRecord[]> {
+  async list({ scope, filters: given, after, limit }: Page): Promise<ExecutionRecord[]> {
+    const filters = inScope(scope, given);
     const isIndexed = filters.every(({ field, operator }) => INDEXED.has(`${field} ${operator}`));
     const records: ExecutionRecord[] = [];
     let from = after === undefined ? -1 : executionKey(after);

@@ -1,4 +1,4 @@
-import type { Filter } from '../store.ts';
+import type { Filter, Scope } from '../store.ts';
 import type { Value } from './database.ts';
 
 /** How a field of a record is compared. */
@@ -14,6 +14,11 @@ export interface FilterColumn {
 export type FilterColumns = Readonly<Record<string, FilterColumn>>;
 
 export const textColumn = (sql: string): FilterColumn => ({ sql, textSql: sql, toValue: (text) => text });
+
+/** The filters of a query with its scope, which is the condition on a project. */
+export function inScope(scope: Scope, filters: readonly Filter[]): readonly Filter[] {
+  return scope === null ? filters : [{ field: 'projectId', operator: 'eq', values: [scope] }, ...filters];
+}
 
 const COMPARISONS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 

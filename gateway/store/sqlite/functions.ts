@@ -1,6 +1,6 @@
-import type { CodeDocument, FunctionRecord, FunctionStore, Page } from '../store.ts';
+import type { CodeDocument, FunctionRecord, FunctionStore, Page, Scope } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
-import { filterSql, textColumn, type FilterColumns } from './filter.ts';
+import { filterSql, inScope, textColumn, type FilterColumns } from './filter.ts';
 import type { GroupCommit, GroupPart } from './group-commit.ts';
 
 interface FunctionRow {
@@ -52,6 +52,7 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   readonly #commit: GroupCommit;
   readonly #put: Statement<Value[]>;
   readonly #get: Statement<[string], FunctionRow>;
+  readonly #getInScope: Statement<[string, Scope, Scope], FunctionRow>;
   readonly #delete: Statement<[string]>;
   readonly #addCount: Statement<[number, number, string]>;
   readonly #hasRuntime: Statement<[string], { one: number }>;
@@ -69,6 +70,9 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
       `INSERT OR REPLACE INTO functions (${COLUMNS}) VALUES (${NAMES.map(() => '?').join(', ')})`,
     );
     this.#get = database.prepare(`SELECT ${COLUMNS} FROM functions WHERE id = ?`);
+    this.#getInScope = database.prepare(
+      `SELECT ${COLUMNS} FROM functions WHERE id = ? AND (? IS NULL OR project_id = ?)`,
+    );
     this.#delete = database.prepare('DELETE FROM functions WHERE id = ?');
     this.#addCount = database.prepare('UPDATE functions SET count = count + ?, updated_at = ? WHERE id = ?');
     this.#hasRuntime = database.prepare('SELECT 1 AS one FROM functions WHERE runtime_id = ? LIMIT 1');
@@ -79,15 +83,15 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     return this.#commit.write(() => this.#write(record));
   }
 
-  get(id: string): Promise<FunctionRecord | undefined> {
-    return this.#commit.read(() => toRecord(this.#get.get(id)));
+  get(id: string, scope: Scope): Promise<FunctionRecord | undefined> {
+    return this.#commit.read(() => toRecord(this.#getInScope.get(id, scope, scope)));
   }
 
-  list({ filters, after, limit }: Page): Promise<FunctionRecord[]> {
+  list({ scope, filters, after, limit }: Page): Promise<FunctionRecord[]> {
     return this.#commit.read(() => {
       const last = after === undefined ? 0 : this.#createdAt(after);
       if (last === undefined) return [];
-      const { sql, values } = filterSql(filters, FILTERS);
+      const { sql, values } = filterSql(inScope(scope, filters), FILTERS);
       const statement = this.#database.prepare(
         `SELECT ${COLUMNS} FROM functions WHERE ${sql} AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?`,
       );

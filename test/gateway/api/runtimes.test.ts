@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { adminOf } from '../../support/access.ts';
 import { runtimeRecord } from '../../support/store-records.ts';
 import { startResourceServer } from '../../support/resource-server.ts';
 
@@ -128,7 +129,7 @@ test('a runtime in use stays, another one goes', async (t) => {
   const refused = await send('DELETE', path);
   assert.deepEqual([refused.status, refused.json['faultstring']], [403, `Runtime ${runtimeId} is still in use.`]);
 
-  await functions.delete({ projectId: 'default', isAdmin: true }, record.id);
+  await functions.delete(adminOf('default'), record.id);
   const gone = await send('DELETE', path);
   assert.deepEqual([gone.status, gone.text], [204, '']);
 });
