@@ -11,10 +11,16 @@ export interface InternalOptions {
 /** The internal listener's requests: packages for agents, and the probe of whatever looks after this process. */
 export function internalRoutes({ isAuthorized, openTar }: InternalOptions): Route[] {
   return [
-    { method: 'GET', pattern: '/healthz', handle: (exchange) => exchange.send(200, 'ok\n', 'text/plain') },
+    {
+      method: 'GET',
+      pattern: '/healthz',
+      rule: 'public',
+      handle: (exchange) => exchange.send(200, 'ok\n', 'text/plain'),
+    },
     {
       method: 'GET',
       pattern: '/packages/:digest',
+      rule: 'public', // agents prove themselves by the token of the link
       handle: async (exchange) => {
         if (!isAuthorized(exchange.header('authorization') ?? '')) throw new QinlingError('NOT_ALLOWED', 'wrong token');
         const digest = exchange.parameters[0]!;

@@ -1,20 +1,18 @@
 import { invalidInput } from '../errors.ts';
 import type { Filter, FilterOperator } from '../store/store.ts';
 import { parseBoolean } from './fields.ts';
+import type { QueryArguments } from './operation.ts';
 
 const OPERATORS: ReadonlySet<string> = new Set(['eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'in', 'nin', 'has']);
 const MAX_ARGUMENTS = 50;
 const MAX_VALUES = 500;
 
-/** A query argument and the record's field that it filters. */
-export type ListArguments = Readonly<Record<string, string>>;
-
 /**
  * The filters of a list's query: `name=value` or `name=operator:value`. `all_projects` is checked and taken out; with
  * authentication off it has no effect, and neither has `project_id`. Throws INVALID_INPUT, also for arguments that are
- * not declared (`name=` to the field that it filters).
+ * not declared.
  */
-export function parseListQuery(query: string, declared: ListArguments): Filter[] {
+export function parseListQuery(query: string, declared: QueryArguments): Filter[] {
   const filters: Filter[] = [];
   const parts = query.split('&').filter((part) => part !== '');
   if (parts.length > MAX_ARGUMENTS) throw invalidInput('Too many query arguments.');
@@ -22,10 +20,10 @@ export function parseListQuery(query: string, declared: ListArguments): Filter[]
     const separator = part.indexOf('=');
     const name = decode(separator < 0 ? part : part.slice(0, separator));
     const text = separator < 0 ? '' : part.slice(separator + 1);
-    const field = Object.hasOwn(declared, name) ? declared[name]! : undefined;
-    if (field === undefined) throw invalidInput(`Unknown argument: "${name.slice(0, 100)}"`);
+    const argument = Object.hasOwn(declared, name) ? declared[name] : undefined;
+    if (argument === undefined) throw invalidInput(`Unknown argument: "${name.slice(0, 100)}"`);
     if (name === 'all_projects') parseBoolean(decode(text), name);
-    else if (name !== 'project_id') filters.push(parseFilter(field, text));
+    else if (name !== 'project_id') filters.push(parseFilter(argument.filter!, text));
   }
   return filters;
 }

@@ -114,9 +114,9 @@ export class Runtimes {
     return record;
   }
 
-  /** The project's own and the public ones, in the order of their creation. */
+  /** Those in scope and the public ones, in the order of their creation. */
   async list(access: Access): Promise<RuntimeRecord[]> {
-    return this.#store.runtimes.list(access.projectId);
+    return this.#store.runtimes.list(access.scope);
   }
 
   /** Throws NOT_FOUND, also for another project's private one. */
