@@ -7,6 +7,9 @@
  * were called before it. A failed commit rejects every write of its group and leaves none of them behind.
  */
 
+import type { JobStore } from './job-store.ts';
+import type { WebhookStore } from './webhook-store.ts';
+
 /** Times are milliseconds since 1970 UTC everywhere in the store. */
 export type TimeMs = number;
 
@@ -176,6 +179,8 @@ export interface Store {
   readonly runtimes: RuntimeStore;
   readonly functions: FunctionStore;
   readonly executions: ExecutionStore;
+  readonly jobs: JobStore;
+  readonly webhooks: WebhookStore;
   /** Commits what is pending and closes. May be called twice. */
   close(): Promise<void>;
 }

@@ -3,9 +3,11 @@ import type { Store } from '../../gateway/store/store.ts';
 import { executionPromises } from './store-executions.ts';
 import { filterPromises } from './store-filters.ts';
 import { functionPromises } from './store-functions.ts';
+import { jobPromises } from './store-jobs.ts';
 import { pagingPromises } from './store-paging.ts';
 import { prunePromises } from './store-prune.ts';
 import { runtimePromises } from './store-runtimes.ts';
+import { webhookPromises } from './store-webhooks.ts';
 import { writePromises } from './store-writes.ts';
 
 /** Opens an empty store that is closed, and gone, when the test is over. */
@@ -21,5 +23,7 @@ export function storeContract(name: string, open: OpenStore): void {
     pagingPromises(open);
     filterPromises(open);
     prunePromises(open);
+    jobPromises(open);
+    webhookPromises(open);
   });
 }

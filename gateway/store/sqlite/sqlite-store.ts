@@ -4,8 +4,10 @@ import { openDatabase, type Database, type DatabaseOptions } from './database.ts
 import { SqliteExecutions } from './executions.ts';
 import { SqliteFunctions } from './functions.ts';
 import { GroupCommit } from './group-commit.ts';
+import { SqliteJobs } from './jobs.ts';
 import { migrate } from './migrate.ts';
 import { SqliteRuntimes } from './runtimes.ts';
+import { SqliteWebhooks } from './webhooks.ts';
 
 export interface SqliteStoreOptions extends DatabaseOptions {
   /** The checkpoint thread failed; the store works on, its log file grows. */
@@ -32,6 +34,8 @@ class SqliteStore implements Store {
   readonly runtimes: SqliteRuntimes;
   readonly functions: SqliteFunctions;
   readonly executions: SqliteExecutions;
+  readonly jobs: SqliteJobs;
+  readonly webhooks: SqliteWebhooks;
   readonly #database: Database;
   readonly #commit: GroupCommit;
   readonly #checkpoints: Worker;
@@ -46,6 +50,8 @@ class SqliteStore implements Store {
     this.runtimes = new SqliteRuntimes(database, this.#commit);
     this.functions = new SqliteFunctions(database, this.#commit);
     this.executions = new SqliteExecutions(database, this.#commit, this.functions);
+    this.jobs = new SqliteJobs(database, this.#commit, this.executions);
+    this.webhooks = new SqliteWebhooks(database, this.#commit);
   }
 
   close(): Promise<void> {
