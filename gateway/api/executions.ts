@@ -1,5 +1,6 @@
 import { ownOnly } from '../auth/access.ts';
-import type { CallTiming, Executions, NewExecution } from '../control/executions.ts';
+import type { Executions, NewExecution } from '../control/executions.ts';
+import type { CallTiming } from '../control/finished-call.ts';
 import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { parseUuid } from './fields.ts';
