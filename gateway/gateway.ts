@@ -6,14 +6,21 @@ import { fileURLToPath } from 'node:url';
 import { executionRoutes } from './api/executions.ts';
 import { functionRoutes } from './api/functions.ts';
 import { internalRoutes } from './api/internal.ts';
+import { jobRoutes } from './api/jobs.ts';
 import { runtimeRoutes } from './api/runtimes.ts';
 import { versionRoutes } from './api/version-documents.ts';
+import { webhookRoutes } from './api/webhooks.ts';
 import { ANYBODY } from './auth/access.ts';
+import { systemClock } from './clock.ts';
 import type { Config } from './config/load.ts';
 import { Executions } from './control/executions.ts';
 import { Functions } from './control/functions.ts';
+import { JobTimer } from './control/job-timer.ts';
+import { Jobs } from './control/jobs.ts';
 import { Retention } from './control/retention.ts';
+import { RunNames } from './control/run-names.ts';
 import { Runtimes, notAvailable } from './control/runtimes.ts';
+import { Webhooks } from './control/webhooks.ts';
 import { DataDirectory } from './data-directory.ts';
 import { QinlingError, invalidInput } from './errors.ts';
 import { Cors } from './http/cors.ts';
@@ -109,7 +116,7 @@ async function startParts(
 
   const orchestrator = openOrchestrator(config, links, internalAddress, token, log);
   closers.push(() => orchestrator.close());
-  const { executions, functions, runtimes, invoker } = assemble(config, log, {
+  const { executions, functions, runtimes, invoker, jobs, jobTimer, webhooks } = assemble(config, log, {
     store,
     storage,
     links,
@@ -127,12 +134,14 @@ async function startParts(
     onFault: (cause) => onFault(cause, 'old executions were not removed'),
   });
   closers.push(() => retention.close());
+  closers.push(() => jobTimer.close());
 
   const poolNames = await orchestrator.start(AGENT_START_MS);
   await runtimes.start();
   if (runtimes.count === 0) for (const name of poolNames) await registerRuntime(runtimes, name);
   await executions.start(invoker);
   retention.start();
+  if (config.api.enableJobHandler) jobTimer.start();
 
   const { host } = config.api;
   const server = new HttpServer({
@@ -142,6 +151,8 @@ async function startParts(
       ...runtimeRoutes(runtimes),
       ...functionRoutes(functions),
       ...executionRoutes(executions),
+      ...jobRoutes(jobs),
+      ...webhookRoutes(webhooks, config.default.qinlingEndpoint),
     ],
     cors: new Cors({ allowedOrigins: config.cors.allowedOrigin, isOpen: true, isLoopbackOnly: isLoopback(host) }),
   });
@@ -154,6 +165,7 @@ async function startParts(
   }
   const stop = async () => {
     const timeoutMs = config.default.shutdownTimeout * 1000;
+    await jobTimer.close();
     await Promise.all([server.drain(timeoutMs), executions.drain(timeoutMs)]);
     await closeAll();
   };
@@ -205,7 +217,16 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
       if (needsFreshWorkers) invoker.releaseFunction(functionId);
     },
   });
-  return { executions, functions, runtimes, invoker };
+  const names = new RunNames(store.functions);
+  const jobTimer = new JobTimer(store.jobs, executions, {
+    clock: systemClock,
+    onFault,
+    onWarning: (message) => log.warn(message),
+  });
+  const jobs = new Jobs(store.jobs, names, { clock: systemClock, onChange: () => jobTimer.wake() });
+  const { rateLimit, rateBurst } = config.webhooks;
+  const webhooks = new Webhooks(store.webhooks, names, executions, { perSecond: rateLimit, burst: rateBurst });
+  return { executions, functions, runtimes, invoker, jobs, jobTimer, webhooks };
 }
 
 function openOrchestrator(config: Config, links: LinkSet, gatewayUrl: string, token: string, log: Logger) {

@@ -22,6 +22,11 @@ export const ANYBODY: Access = Object.freeze({
   scope: null,
 });
 
+/** What the service does in a project without anybody asking: jobs, webhooks. */
+export function serviceIn(projectId: string): Access {
+  return { userId: null, projectId, roles: [], isAdmin: false, scope: projectId };
+}
+
 /** For records in memory; stores apply the scope in their queries. */
 export function isInScope({ scope }: Access, projectId: string): boolean {
   return scope === null || scope === projectId;

@@ -61,6 +61,8 @@ export function loadConfig(sources: ConfigSources): { config: Config; warnings: 
   if (reading.faults.length === 0) reading.faults.push(...faultsTogether(values));
   if (reading.faults.length > 0) throw new ConfigError(reading.faults.join('\n'));
   fillPaths(values, sources.environment);
+  const general = values['DEFAULT']!;
+  general['qinling_endpoint'] = (general['qinling_endpoint'] as string).replace(/\/+$/, '');
   return { config: toConfig(values), warnings: reading.warnings };
 }
 
@@ -169,12 +171,25 @@ function faultsTogether(values: Values): string[] {
       faults.push(`[resource_limits] default_${what} is not between min_${what} and max_${what}`);
     }
   }
+  const endpoint = values['DEFAULT']!['qinling_endpoint'] as string;
+  if (endpoint !== '' && !isEndpoint(endpoint)) {
+    faults.push(
+      '[DEFAULT] qinling_endpoint must be a URL such as https://functions.example.org, without /v1 at its end',
+    );
+  }
   // Not to be ignored: whoever sets these counts on what they promise.
   if (values['pecan']!['auth_enable'] === true) faults.push('[pecan] auth_enable: authentication is not available yet');
   if (values['api']!['enable_ssl_api'] === true) {
     faults.push('[api] enable_ssl_api: TLS is not available yet (put a proxy that speaks it in front)');
   }
   return faults;
+}
+
+function isEndpoint(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, search, hash, username } = new URL(text);
+  const isBare = search === '' && hash === '' && username === '' && !/\/v1\/*$/.test(pathname);
+  return isBare && (protocol === 'http:' || protocol === 'https:');
 }
 
 /** Paths that follow from others; relative ones are meant from the current directory. An empty one stays empty. */

@@ -22,6 +22,11 @@ export const schema = {
       choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
       help: 'Least severity that is logged (to standard error).',
     },
+    qinling_endpoint: {
+      type: 'text',
+      default: '',
+      help: 'URL at which outsiders reach the REST API, without /v1: webhook URLs begin with it. Empty: as the client that asks does.',
+    },
     debug: { type: 'boolean', default: false, help: 'true: log_level is at least debug.' },
     shutdown_timeout: {
       type: 'integer',
@@ -42,6 +47,11 @@ export const schema = {
       type: 'boolean',
       default: false,
       help: 'TLS. Not available yet: true is refused. Put a proxy that speaks TLS in front.',
+    },
+    enable_job_handler: {
+      type: 'boolean',
+      default: true,
+      help: 'Run jobs when they are due. With several gateways on one database one of them is enough, more do no harm.',
     },
     max_body_bytes: {
       type: 'integer',
@@ -250,6 +260,22 @@ export const schema = {
       help: 'Records of executions that are kept at most; the oldest finished ones go first.',
     },
   },
+  webhooks: {
+    rate_limit: {
+      type: 'integer',
+      default: 50,
+      min: 0,
+      max: 1_000_000,
+      help: 'Calls a second that each webhook takes for long; more are answered 429 with Retry-After. 0: any number.',
+    },
+    rate_burst: {
+      type: 'integer',
+      default: 100,
+      min: 1,
+      max: 1_000_000,
+      help: 'Calls that each webhook takes at once, on top of that rate.',
+    },
+  },
   cors: {
     allowed_origin: {
       type: 'list',
@@ -294,7 +320,6 @@ export const withoutEffect: Readonly<Record<string, readonly string[] | '*'>> = 
     'max_logfile_count',
     'max_logfile_size_mb',
     'publish_errors',
-    'qinling_endpoint',
     'rate_limit_burst',
     'rate_limit_except_level',
     'rate_limit_interval',
@@ -308,7 +333,7 @@ export const withoutEffect: Readonly<Record<string, readonly string[] | '*'>> = 
     'use_syslog',
     'watch_log_file',
   ],
-  api: ['api_workers', 'enable_job_handler'],
+  api: ['api_workers'],
   cors: ['allow_credentials', 'allow_headers', 'allow_methods', 'expose_headers', 'max_age'],
   database: '*',
   engine: ['host', 'sidecar_image', 'topic', 'version'],

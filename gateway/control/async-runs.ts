@@ -45,9 +45,13 @@ export class AsyncRuns {
     this.#queue.close();
   }
 
-  accept(record: ExecutionRecord, onDone: OnDone): void {
-    this.#store.insert(record, null).then(
-      () => {
+  /** `write`: adds the record in place of a plain insert; false where it did not, and nothing is to run. */
+  accept(record: ExecutionRecord, onDone: OnDone, write?: (record: ExecutionRecord) => Promise<boolean>): void {
+    const written: Promise<boolean | void> = write === undefined ? this.#store.insert(record, null) : write(record);
+    written.then(
+      (isWritten) => {
+        if (isWritten === false)
+          return onDone(new QinlingError('CONFLICT', 'The execution was not accepted.'), undefined);
         onDone(undefined, { record });
         this.#queue.offer(record);
       },

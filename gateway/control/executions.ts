@@ -24,6 +24,8 @@ export interface NewExecution {
   readonly input: string | null;
   readonly isSync: boolean;
   readonly description: string | null;
+  /** For asynchronous ones: adds the record to the store, with what belongs to the same transaction. False: it did not. */
+  readonly write?: (record: ExecutionRecord) => Promise<boolean>;
 }
 
 export type ExecutionsOptions = SyncRunsOptions & LeftExecutionsOptions;
@@ -150,7 +152,7 @@ export class Executions {
       updatedAt: null,
     };
     if (request.isSync) this.#sync.run(record, target, onDone);
-    else this.#async.accept(record, onDone);
+    else this.#async.accept(record, onDone, request.write);
   }
 }
 

@@ -157,7 +157,8 @@ export class Functions {
       if (record.projectId !== access.projectId) {
         throw new QinlingError('NOT_ALLOWED', 'Function can only be deleted by its owner.');
       }
-      await this.#store.functions.delete(id);
+      // in one transaction: a finished job goes with its function
+      await Promise.all([this.#store.functions.delete(id), this.#store.jobs.deleteFinished(id)]);
       this.#options.onChange(id, true);
       await this.#packages.removeUpload(record, md5Of(record.code));
       if (record.packageDigest !== null) await this.#packages.removeTarIfUnused(record.packageDigest);
