@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { functionRoutes } from '../../gateway/api/functions.ts';
 import { runtimeRoutes } from '../../gateway/api/runtimes.ts';
 import { Cors } from '../../gateway/http/cors.ts';
+import type { Route } from '../../gateway/http/routes.ts';
 import { HttpServer } from '../../gateway/http/server.ts';
-import { openFunctionsRig } from './functions-rig.ts';
+import { openFunctionsRig, type FunctionsRig } from './functions-rig.ts';
 
 /** Whoever runs what is registered when it is over: a test, or a suite with its `after`. */
 interface Cleaner {
@@ -22,8 +23,8 @@ export interface Reply {
 
 const MAX_FILE_BYTES = 100_000;
 
-/** The routes of runtimes and functions behind real HTTP, over real control, store and storage; no workers. */
-export async function startResourceServer(cleaner: Cleaner) {
+/** The routes of runtimes and functions, and more, behind real HTTP, over real control, store and storage; no workers. */
+export async function startResourceServer(cleaner: Cleaner, more: (rig: FunctionsRig) => Route[] = () => []) {
   const rig = await openFunctionsRig(cleaner);
   const directory = join(rig.folder, 'received');
   mkdirSync(directory);
@@ -33,7 +34,7 @@ export async function startResourceServer(cleaner: Cleaner) {
     uploads: { directory, maxFileBytes: MAX_FILE_BYTES },
     isBehindProxy: false,
     onFault: (cause) => void faults.push(cause),
-    routes: [...runtimeRoutes(rig.runtimes), ...functionRoutes(rig.functions)],
+    routes: [...runtimeRoutes(rig.runtimes), ...functionRoutes(rig.functions), ...more(rig)],
     cors: new Cors({ allowedOrigins: [], isOpen: true, isLoopbackOnly: true }),
   });
   await server.listen('127.0.0.1', 0);

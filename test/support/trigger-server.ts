@@ -1,0 +1,36 @@
+import { jobRoutes } from '../../gateway/api/jobs.ts';
+import { webhookRoutes } from '../../gateway/api/webhooks.ts';
+import { Jobs } from '../../gateway/control/jobs.ts';
+import { RunNames } from '../../gateway/control/run-names.ts';
+import type { TokenBucketsOptions } from '../../gateway/control/token-buckets.ts';
+import { Webhooks } from '../../gateway/control/webhooks.ts';
+import { FakeClock } from './fake-clock.ts';
+import { FakeExecutions } from './fake-executions.ts';
+import { startResourceServer } from './resource-server.ts';
+
+/** Whoever runs what is registered when it is over: a test, or a suite with its `after`. */
+interface Cleaner {
+  after(cleanUp: () => Promise<void> | void): void;
+}
+
+/** A Thursday. */
+export const NOW_MS = Date.UTC(2026, 0, 15, 10, 20, 30);
+
+export interface TriggerServerOptions {
+  readonly publicEndpoint?: string;
+  readonly rateLimit?: TokenBucketsOptions;
+}
+
+/** The routes of jobs and webhooks, with those of functions, at a time that stands still; no timer and no workers. */
+export async function startTriggerServer(cleaner: Cleaner, options: TriggerServerOptions = {}) {
+  const executions = new FakeExecutions();
+  const server = await startResourceServer(cleaner, ({ store }) => {
+    const names = new RunNames(store.functions);
+    const jobs = new Jobs(store.jobs, names, { clock: new FakeClock(NOW_MS), onChange: () => undefined });
+    const rateLimit = options.rateLimit ?? { perSecond: 0, burst: 1 };
+    const webhooks = new Webhooks(store.webhooks, names, executions, rateLimit);
+    return [...jobRoutes(jobs), ...webhookRoutes(webhooks, options.publicEndpoint ?? '')];
+  });
+  const { id: functionId } = await server.create();
+  return { ...server, executions, functionId };
+}
