@@ -111,6 +111,28 @@ describe('the configuration', () => {
     assert.match(faults[1]!, /TLS is not available yet/);
   });
 
+  test('takes a public endpoint that webhook URLs can begin with, and no other', (t) => {
+    const endpointOf = (text: string) =>
+      load(t, { environment: { QINLING_DEFAULT_QINLING_ENDPOINT: text } }).config.default.qinlingEndpoint;
+    assert.equal(endpointOf(''), '');
+    assert.equal(endpointOf('https://f.example.org/qinling//'), 'https://f.example.org/qinling');
+    assert.equal(endpointOf('http://[::1]:7070'), 'http://[::1]:7070');
+    const bad = [
+      'f.example.org',
+      '/qinling',
+      'ftp://h',
+      'http://',
+      'http://h/v1',
+      'http://h/v1/',
+      'http://h?x',
+      'http://u@h',
+    ];
+    for (const text of bad) {
+      const faults = faultsOf(t, { environment: { QINLING_DEFAULT_QINLING_ENDPOINT: text } });
+      assert.match(faults.join(), /^\[DEFAULT\] qinling_endpoint must be a URL such as /, text);
+    }
+  });
+
   test('refuses limits that contradict each other', (t) => {
     const environment = { QINLING_RESOURCE_LIMITS_MIN_CPU: '5000', QINLING_RESOURCE_LIMITS_DEFAULT_TIMEOUT: '901' };
     assert.deepEqual(faultsOf(t, { environment }), [
