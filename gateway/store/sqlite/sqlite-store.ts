@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Store } from '../store.ts';
-import { openDatabase, type Database, type DatabaseOptions } from './database.ts';
+import { isBusy, openDatabase, type Database, type DatabaseOptions } from './database.ts';
 import { SqliteExecutions } from './executions.ts';
 import { SqliteFunctions } from './functions.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -8,6 +9,10 @@ import { SqliteJobs } from './jobs.ts';
 import { migrate } from './migrate.ts';
 import { SqliteRuntimes } from './runtimes.ts';
 import { SqliteWebhooks } from './webhooks.ts';
+
+/** Another process may be building an index over millions of records. */
+const LONGEST_OPEN_MS = 120_000;
+const BETWEEN_TRIES_MS = 20;
 
 export interface SqliteStoreOptions extends DatabaseOptions {
   /** The checkpoint thread failed; the store works on, its log file grows. */
@@ -17,17 +22,28 @@ export interface SqliteStoreOptions extends DatabaseOptions {
 /** Opens (and brings up to date) a database file. Rejects where it cannot be used. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { path, synchronous } = options;
-  const database = openDatabase({ path, synchronous });
-  try {
-    migrate(database);
-  } catch (cause) {
-    database.close();
-    throw cause;
-  }
+  const database = await openMigrated({ path, synchronous });
   const worker = new Worker(new URL('./checkpoint-worker.js', import.meta.url), { workerData: { path, synchronous } });
   worker.unref();
   worker.on('error', (cause) => options.onFault?.(cause));
   return new SqliteStore(database, worker);
+}
+
+/** Several processes may do this at the same time: each waits until no other is at it. */
+async function openMigrated(options: DatabaseOptions): Promise<Database> {
+  const giveUpAtMs = performance.now() + LONGEST_OPEN_MS;
+  for (;;) {
+    let database: Database | undefined;
+    try {
+      database = openDatabase(options);
+      migrate(database);
+      return database;
+    } catch (cause) {
+      database?.close();
+      if (!isBusy(cause) || performance.now() > giveUpAtMs) throw cause;
+      await sleep(BETWEEN_TRIES_MS);
+    }
+  }
 }
 
 class SqliteStore implements Store {
@@ -60,7 +76,7 @@ class SqliteStore implements Store {
   }
 
   async #close(): Promise<void> {
-    this.#commit.flush();
+    await this.#commit.settled();
     this.#checkpoints.ref();
     this.#checkpoints.postMessage('close');
     await this.#checkpointsEnded;
