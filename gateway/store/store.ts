@@ -1,12 +1,15 @@
 /**
  * The store contract: the records of the control plane and of every execution, and what holds of them.
  *
+ * Several gateways may use the same records, each through a store of its own that knows its gateway's id.
+ *
  * All methods may be called concurrently. A promise that resolved means: durable as far as the driver's setting says
  * (SQLite: survives a killed process, with `database.synchronous = full` also a power loss). Writes of executions are
  * committed in groups: every call of one event-loop turn shares one transaction. A reader always sees the writes that
  * were called before it. A failed commit rejects every write of its group and leaves none of them behind.
  */
 
+import type { GatewayStore } from './gateway-store.ts';
 import type { JobStore } from './job-store.ts';
 import type { WebhookStore } from './webhook-store.ts';
 
@@ -151,11 +154,11 @@ export interface FunctionStore {
 
 export interface ExecutionStore {
   /**
-   * Adds a running or already final execution and raises the function's `count` by one (and its `updatedAt`).
+   * Adds a final execution, or a running one that this gateway looks after, and raises the function's `count` by one (and its `updatedAt`).
    * `log` belongs to final ones. Hot: called once a warm call.
    */
   insert(record: ExecutionRecord, log: ExecutionLog | null): Promise<void>;
-  /** Marks that an attempt may have started. False: no such running, unstarted execution (deleted or settled). */
+  /** Marks that an attempt may have started. False: this gateway has no such running, unstarted execution (any more). */
   markStarted(id: string): Promise<boolean>;
   /** Ends a running execution. False: it was final already, or is gone; nothing changed. */
   settle(id: string, outcome: ExecutionOutcome): Promise<boolean>;
@@ -164,10 +167,15 @@ export interface ExecutionStore {
   getLog(id: string): Promise<ExecutionLog | null | undefined>;
   list(page: Page): Promise<ExecutionRecord[]>;
   delete(id: string): Promise<boolean>;
-  /** Running executions that no attempt was started for, oldest first: what a gateway takes up after a restart. */
+  /** This gateway's running executions that no attempt was started for, oldest first: what it takes up after a restart. */
   listUnstarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
-  /** Running executions whose attempt had started, oldest first: what a gateway settles after a restart. */
+  /** This gateway's running executions whose attempt had started, oldest first: what it settles after a restart. */
   listStarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
+  /**
+   * Makes running executions that another gateway looked after this one's, at most `limit` at a time; null: those that
+   * none does. Resolves with them. The other can start none of them from then on.
+   */
+  takeOver(gatewayId: string | null, limit: number): Promise<ExecutionRecord[]>;
   /**
    * Removes at most `limit` final executions that were created before `olderThan`, or that are more than the newest
    * `keep`; oldest first. Resolves with the number removed.
@@ -181,6 +189,7 @@ export interface Store {
   readonly executions: ExecutionStore;
   readonly jobs: JobStore;
   readonly webhooks: WebhookStore;
+  readonly gateways: GatewayStore;
   /** Commits what is pending and closes. May be called twice. */
   close(): Promise<void>;
 }

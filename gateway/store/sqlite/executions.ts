@@ -61,26 +61,35 @@ export class SqliteExecutions implements ExecutionStore {
   readonly #commit: GroupCommit;
   readonly #functions: SqliteFunctions;
   readonly #names: Names;
+  /** Who looks after the running executions that this store inserts. */
+  readonly #gatewayId: string;
+  readonly #dataVersion: () => number;
   readonly #filters: FilterColumns;
   readonly #filtersWithFunction: FilterColumns;
   readonly #insert: Statement<Value[]>;
   readonly #insertLog: Statement<[number, Buffer, number, number]>;
   readonly #get: Statement<[number, string], ExecutionRow>;
   readonly #getLog: Statement<[number], { text: Buffer; is_cut: number; is_finished: number }>;
-  readonly #markStarted: Statement<[number, number, string]>;
+  readonly #markStarted: Statement<[number, number, string, number]>;
   readonly #settle: Statement<Value[]>;
   readonly #delete: Statement<[number, string]>;
   readonly #deleteLog: Statement<[number]>;
-  readonly #listRunning: Statement<[number, number, number], ExecutionRow>;
+  readonly #listRunning: Statement<[number, number, number, number], ExecutionRow>;
+  readonly #listOwned: Statement<[number | null, number], ExecutionRow>;
+  readonly #setOwner: Statement<[number, number]>;
   readonly #finalBefore: Statement<[number, number], RowKey>;
   readonly #finalAmongOldest: Statement<[number, number], RowKey>;
   readonly #countAll: Statement<[], { count: number }>;
   readonly #windowEnd: Statement<[number, number], { key: number }>;
   /** Rows in the table; undefined until it is asked for, and after a failed group. */
   #total: number | undefined;
+  /** The state of the database in which #total was counted: it changes when another process writes. */
+  #totalVersion = 0;
 
-  constructor(database: Database, commit: GroupCommit, functions: SqliteFunctions) {
+  constructor(database: Database, commit: GroupCommit, functions: SqliteFunctions, gatewayId: string) {
     this.#database = database;
+    this.#gatewayId = gatewayId;
+    this.#dataVersion = () => database.pragma('data_version', { simple: true }) as number;
     this.#commit = commit;
     this.#functions = functions;
     this.#names = new Names(database);
@@ -95,8 +104,8 @@ export class SqliteExecutions implements ExecutionStore {
     this.#filtersWithFunction = { ...this.#filters, projectId: this.#nameColumn('+project') };
     this.#insert = database.prepare(
       `INSERT INTO executions (key, tail, project, function, function_version, function_alias, description, status,
-        is_sync, is_started, input, output, duration, created_at, updated_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        is_sync, is_started, input, output, duration, created_at, updated_at, gateway)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#insertLog = database.prepare(
       'INSERT OR REPLACE INTO execution_logs (key, text, is_cut, is_finished) VALUES (?, ?, ?, ?)',
@@ -104,7 +113,8 @@ export class SqliteExecutions implements ExecutionStore {
     this.#get = database.prepare(`${SELECT} WHERE key = ? AND tail = ?`);
     this.#getLog = database.prepare('SELECT text, is_cut, is_finished FROM execution_logs WHERE key = ?');
     this.#markStarted = database.prepare(
-      'UPDATE executions SET is_started = 1, updated_at = ? WHERE key = ? AND tail = ? AND status = 0 AND is_started = 0',
+      `UPDATE executions SET is_started = 1, updated_at = ?
+        WHERE key = ? AND tail = ? AND gateway = ? AND status = 0 AND is_started = 0`,
     );
     this.#settle = database.prepare(
       `UPDATE executions SET status = ?, output = ?, duration = ?, updated_at = ?
@@ -113,8 +123,10 @@ export class SqliteExecutions implements ExecutionStore {
     this.#delete = database.prepare('DELETE FROM executions WHERE key = ? AND tail = ?');
     this.#deleteLog = database.prepare('DELETE FROM execution_logs WHERE key = ?');
     this.#listRunning = database.prepare(
-      `${SELECT} WHERE status = 0 AND is_started = ? AND key > ? ORDER BY key LIMIT ?`,
+      `${SELECT} WHERE status = 0 AND gateway = ? AND is_started = ? AND key > ? ORDER BY key LIMIT ?`,
     );
+    this.#listOwned = database.prepare(`${SELECT} WHERE status = 0 AND gateway IS ? LIMIT ?`);
+    this.#setOwner = database.prepare('UPDATE executions SET gateway = ? WHERE key = ?');
     this.#finalBefore = database.prepare(
       'SELECT key, tail FROM executions WHERE key < ? AND status != 0 ORDER BY key LIMIT ?',
     );
@@ -149,6 +161,7 @@ export class SqliteExecutions implements ExecutionStore {
       record.durationSeconds,
       record.createdAt,
       record.updatedAt,
+      record.status === ExecutionStatus.Running ? this.#names.numberOf(this.#gatewayId) : null,
     );
     if (this.#total !== undefined) this.#total++;
     if (log !== null) this.#writeLog(key, log);
@@ -157,7 +170,8 @@ export class SqliteExecutions implements ExecutionStore {
 
   markStarted(id: string): Promise<boolean> {
     return this.#commit.write(() => {
-      return this.#markStarted.run(Date.now(), executionKey(id), executionTail(id)).changes > 0;
+      const owner = this.#names.numberOf(this.#gatewayId);
+      return this.#markStarted.run(Date.now(), executionKey(id), executionTail(id), owner).changes > 0;
     });
   }
 
@@ -219,8 +233,21 @@ export class SqliteExecutions implements ExecutionStore {
     return this.#running(1, after, limit);
   }
 
+  takeOver(gatewayId: string | null, limit: number): Promise<ExecutionRecord[]> {
+    return this.#commit.write(() => {
+      const owner = gatewayId === null ? null : this.#names.find(gatewayId);
+      const rows = owner === undefined ? [] : this.#listOwned.all(owner, limit);
+      const newOwner = this.#names.numberOf(this.#gatewayId);
+      for (const { key } of rows) this.#setOwner.run(newOwner, key);
+      return rows.map(toRecord);
+    });
+  }
+
   prune({ olderThan, keep, limit }: { olderThan: TimeMs; keep: number; limit: number }): Promise<number> {
     return this.#commit.write(() => {
+      const version = this.#dataVersion();
+      if (version !== this.#totalVersion) this.#total = undefined;
+      this.#totalVersion = version;
       this.#total ??= this.#countAll.get()!.count;
       const tooOld = this.#finalBefore.all(firstKeyAt(olderThan), limit);
       const surplus = this.#total - keep;
@@ -250,7 +277,10 @@ export class SqliteExecutions implements ExecutionStore {
 
   #running(isStarted: number, after: string | undefined, limit: number): Promise<ExecutionRecord[]> {
     const afterKey = after === undefined ? -1 : executionKey(after);
-    return this.#commit.read(() => this.#listRunning.all(isStarted, afterKey, limit).map(toRecord));
+    return this.#commit.read(() => {
+      const owner = this.#names.find(this.#gatewayId);
+      return owner === undefined ? [] : this.#listRunning.all(owner, isStarted, afterKey, limit).map(toRecord);
+    });
   }
 
   #remove(key: number, tail: string): boolean {

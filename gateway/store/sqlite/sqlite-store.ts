@@ -4,17 +4,21 @@ import type { Store } from '../store.ts';
 import { isBusy, openDatabase, type Database, type DatabaseOptions } from './database.ts';
 import { SqliteExecutions } from './executions.ts';
 import { SqliteFunctions } from './functions.ts';
+import { SqliteGateways } from './gateways.ts';
 import { GroupCommit } from './group-commit.ts';
 import { SqliteJobs } from './jobs.ts';
 import { migrate } from './migrate.ts';
 import { SqliteRuntimes } from './runtimes.ts';
 import { SqliteWebhooks } from './webhooks.ts';
 
+const ONLY_GATEWAY = 'only';
 /** Another process may be building an index over millions of records. */
 const LONGEST_OPEN_MS = 120_000;
 const BETWEEN_TRIES_MS = 20;
 
 export interface SqliteStoreOptions extends DatabaseOptions {
+  /** Whose store it is: the same after a restart, another for each gateway on this database. None: it is the only one. */
+  readonly gatewayId?: string;
   /** The checkpoint thread failed; the store works on, its log file grows. */
   readonly onFault?: (cause: unknown) => void;
 }
@@ -26,7 +30,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const worker = new Worker(new URL('./checkpoint-worker.js', import.meta.url), { workerData: { path, synchronous } });
   worker.unref();
   worker.on('error', (cause) => options.onFault?.(cause));
-  return new SqliteStore(database, worker);
+  return new SqliteStore(database, worker, options.gatewayId ?? ONLY_GATEWAY);
 }
 
 /** Several processes may do this at the same time: each waits until no other is at it. */
@@ -52,22 +56,24 @@ class SqliteStore implements Store {
   readonly executions: SqliteExecutions;
   readonly jobs: SqliteJobs;
   readonly webhooks: SqliteWebhooks;
+  readonly gateways: SqliteGateways;
   readonly #database: Database;
   readonly #commit: GroupCommit;
   readonly #checkpoints: Worker;
   readonly #checkpointsEnded: Promise<void>;
   #closing: Promise<void> | undefined;
 
-  constructor(database: Database, checkpoints: Worker) {
+  constructor(database: Database, checkpoints: Worker, gatewayId: string) {
     this.#database = database;
     this.#checkpoints = checkpoints;
     this.#checkpointsEnded = new Promise((resolve) => checkpoints.once('exit', () => resolve()));
     this.#commit = new GroupCommit(database);
     this.runtimes = new SqliteRuntimes(database, this.#commit);
     this.functions = new SqliteFunctions(database, this.#commit);
-    this.executions = new SqliteExecutions(database, this.#commit, this.functions);
+    this.executions = new SqliteExecutions(database, this.#commit, this.functions, gatewayId);
     this.jobs = new SqliteJobs(database, this.#commit, this.executions);
     this.webhooks = new SqliteWebhooks(database, this.#commit);
+    this.gateways = new SqliteGateways(database, this.#commit, gatewayId);
   }
 
   close(): Promise<void> {
