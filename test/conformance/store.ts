@@ -3,18 +3,23 @@ import type { Store } from '../../gateway/store/store.ts';
 import { executionPromises } from './store-executions.ts';
 import { filterPromises } from './store-filters.ts';
 import { functionPromises } from './store-functions.ts';
+import { gatewayPromises } from './store-gateways.ts';
 import { jobPromises } from './store-jobs.ts';
 import { pagingPromises } from './store-paging.ts';
 import { prunePromises } from './store-prune.ts';
 import { runtimePromises } from './store-runtimes.ts';
+import { sharedPromises } from './store-shared.ts';
 import { webhookPromises } from './store-webhooks.ts';
 import { writePromises } from './store-writes.ts';
 
 /** Opens an empty store that is closed, and gone, when the test is over. */
 export type OpenStore = (t: TestContext) => Promise<Store>;
 
+/** Opens stores of several gateways on the same records. */
+export type OpenShared = (t: TestContext) => (gatewayId: string) => Promise<Store>;
+
 /** What `gateway/store/store.ts` promises of every driver. */
-export function storeContract(name: string, open: OpenStore): void {
+export function storeContract(name: string, open: OpenStore, openShared: OpenShared): void {
   describe(`store contract: ${name}`, () => {
     runtimePromises(open);
     functionPromises(open);
@@ -25,5 +30,7 @@ export function storeContract(name: string, open: OpenStore): void {
     prunePromises(open);
     jobPromises(open);
     webhookPromises(open);
+    gatewayPromises(openShared);
+    sharedPromises(openShared);
   });
 }
