@@ -12,17 +12,19 @@ import { versionRoutes } from './api/version-documents.ts';
 import { webhookRoutes } from './api/webhooks.ts';
 import { ANYBODY } from './auth/access.ts';
 import { systemClock } from './clock.ts';
-import type { Config } from './config/load.ts';
+import { databasePath, type Config } from './config/load.ts';
 import { Executions } from './control/executions.ts';
 import { Functions } from './control/functions.ts';
+import { GatewayLease } from './control/gateway-lease.ts';
 import { JobTimer } from './control/job-timer.ts';
 import { Jobs } from './control/jobs.ts';
 import { Retention } from './control/retention.ts';
 import { RunNames } from './control/run-names.ts';
-import { Runtimes, notAvailable } from './control/runtimes.ts';
+import { Runtimes, notAvailable, type NewRuntime } from './control/runtimes.ts';
 import { Webhooks } from './control/webhooks.ts';
 import { DataDirectory } from './data-directory.ts';
 import { QinlingError, invalidInput } from './errors.ts';
+import { ExecutionIds } from './execution-id.ts';
 import { Cors } from './http/cors.ts';
 import type { ExchangeOptions } from './http/exchange.ts';
 import { HttpServer } from './http/server.ts';
@@ -83,12 +85,25 @@ async function startParts(
   rmSync(data.uploads, { recursive: true, force: true }); // what an earlier process had under way
   mkdirSync(data.uploads, { mode: 0o700 });
 
+  const { connection } = config.database;
   const store = await openSqliteStore({
-    path: data.database,
+    path: connection === '' ? data.database : databasePath(connection),
+    gatewayId: data.gatewayId,
     synchronous: config.database.synchronous as 'normal' | 'full',
     onFault: (cause) => onFault(cause, 'the checkpoint thread failed'),
   });
   closers.push(() => store.close());
+  const ids = new ExecutionIds();
+  const lease: GatewayLease = new GatewayLease(store.gateways, {
+    clock: systemClock,
+    leaseMs: config.default.gatewayLease * 1000,
+    onNumber: (number) => (ids.gatewayNumber = number),
+    onGone: (gatewayId) => executions.takeOver(gatewayId),
+    onFault,
+    onWarning: (message) => log.warn(message),
+  });
+  closers.push(() => lease.close());
+  await lease.start();
   const storage = createPackageStorage(config.storage);
 
   const links = new LinkSet({
@@ -122,6 +137,7 @@ async function startParts(
     links,
     orchestrator,
     data,
+    ids,
   });
   closers.push(() => runtimes.close());
   closers.push(() => {
@@ -138,8 +154,9 @@ async function startParts(
 
   const poolNames = await orchestrator.start(AGENT_START_MS);
   await runtimes.start();
-  if (runtimes.count === 0) for (const name of poolNames) await registerRuntime(runtimes, name);
+  await runtimes.createFirst(ANYBODY, poolNames.map(foundRuntime));
   await executions.start(invoker);
+  lease.watch();
   retention.start();
   if (config.api.enableJobHandler) jobTimer.start();
 
@@ -179,10 +196,11 @@ interface Parts {
   readonly links: LinkSet;
   readonly orchestrator: LocalOrchestrator;
   readonly data: DataDirectory;
+  readonly ids: ExecutionIds;
 }
 
 /** The services over the store, and the road of a call that they share. */
-function assemble(config: Config, log: Logger, { store, storage, links, orchestrator, data }: Parts) {
+function assemble(config: Config, log: Logger, { store, storage, links, orchestrator, data, ids }: Parts) {
   const onFault = (cause: unknown, message: string) => log.error({ err: cause }, message);
   const targets: Targets = new Targets(
     (functionId) => functions.read(functionId),
@@ -192,6 +210,7 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
   const executions: Executions = new Executions(store.executions, targets, {
     maxWaitingMs: config.engine.maxWaitingTime * 1000,
     returnGraceMs: orchestrator.returnGraceMs,
+    ids,
     onFault,
   });
   const invoker: Invoker = new Invoker(links, {
@@ -256,9 +275,8 @@ function openOrchestrator(config: Config, links: LinkSet, gatewayUrl: string, to
 }
 
 /** A runtime that this machine offers, as a public one that is there from the start. */
-async function registerRuntime(runtimes: Runtimes, name: string): Promise<void> {
-  const description = 'Found on this machine';
-  await runtimes.create(ANYBODY, { name, image: name, description, isPublic: true, isTrusted: true });
+function foundRuntime(name: string): NewRuntime {
+  return { name, image: name, description: 'Found on this machine', isPublic: true, isTrusted: true };
 }
 
 function targetOf(record: FunctionRecord, runtimes: Runtimes): Target {

@@ -58,6 +58,7 @@ export function loadConfig(sources: ConfigSources): { config: Config; warnings: 
   readEnvironment(sources.environment, reading);
   for (const [key, text] of sources.overrides) reading.given.set(key, { text, source: shortcutOf(key) });
   const values = parseAll(reading);
+  reading.warnings.push(...withoutForeignDatabase(values));
   if (reading.faults.length === 0) reading.faults.push(...faultsTogether(values));
   if (reading.faults.length > 0) throw new ConfigError(reading.faults.join('\n'));
   fillPaths(values, sources.environment);
@@ -160,6 +161,17 @@ function parseAll({ given, faults }: Reading): Values {
   return values;
 }
 
+const SQLITE = 'sqlite://';
+
+/** A database of the Python Qinling is not ours: it is left alone, with a warning, so that its files go on working. */
+function withoutForeignDatabase(values: Values): string[] {
+  const database = values['database']!;
+  const connection = database['connection'] as string;
+  if (connection === '' || connection.startsWith(SQLITE)) return [];
+  database['connection'] = '';
+  return ['[database] connection: only sqlite:////absolute/path is known here; what is given has no effect'];
+}
+
 /** Faults of values that are each right for themselves. */
 function faultsTogether(values: Values): string[] {
   const faults: string[] = [];
@@ -177,12 +189,21 @@ function faultsTogether(values: Values): string[] {
       '[DEFAULT] qinling_endpoint must be a URL such as https://functions.example.org, without /v1 at its end',
     );
   }
+  const connection = values['database']!['connection'] as string;
+  if (connection !== '' && !isAbsolute(databasePath(connection))) {
+    faults.push('[database] connection needs an absolute path: sqlite:////var/lib/qinling/qinling.sqlite');
+  }
   // Not to be ignored: whoever sets these counts on what they promise.
   if (values['pecan']!['auth_enable'] === true) faults.push('[pecan] auth_enable: authentication is not available yet');
   if (values['api']!['enable_ssl_api'] === true) {
     faults.push('[api] enable_ssl_api: TLS is not available yet (put a proxy that speaks it in front)');
   }
   return faults;
+}
+
+/** SQLAlchemy's notation: what follows sqlite:/// is the path. */
+export function databasePath(connection: string): string {
+  return connection.slice(`${SQLITE}/`.length);
 }
 
 function isEndpoint(text: string): boolean {

@@ -28,6 +28,13 @@ export const schema = {
       help: 'URL at which outsiders reach the REST API, without /v1: webhook URLs begin with it. Empty: as the client that asks does.',
     },
     debug: { type: 'boolean', default: false, help: 'true: log_level is at least debug.' },
+    gateway_lease: {
+      type: 'integer',
+      default: 15,
+      min: 2,
+      max: 3_600,
+      help: 'Seconds without a sign of life after which a gateway counts as gone for the others on its database: its executions under way end in error, those that wait are run by the others.',
+    },
     shutdown_timeout: {
       type: 'integer',
       default: 30,
@@ -237,6 +244,11 @@ export const schema = {
     },
   },
   database: {
+    connection: {
+      type: 'text',
+      default: '',
+      help: 'Database file, as sqlite:////absolute/path. Several gateways on one machine may share it, each with a data folder of its own and all with the same storage.file_system_dir. Empty: a file in the data folder.',
+    },
     synchronous: {
       type: 'choice',
       default: 'normal',

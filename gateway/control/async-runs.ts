@@ -39,6 +39,11 @@ export class AsyncRuns {
     this.#queue.start();
   }
 
+  /** Executions of another gateway have become this one's. */
+  takeMore(): void {
+    this.#queue.rewind();
+  }
+
   /** Starts none from now on; they stay recorded. */
   drain(): void {
     this.#isDraining = true;
@@ -98,7 +103,7 @@ export class AsyncRuns {
   #onEnd(call: Call, end: CallEnd): void {
     const isLeftForNextStart = end.kind === 'refused' && end.error.code === 'SHUTTING_DOWN' && !call.isPrepared;
     const outcome = isLeftForNextStart ? undefined : toExecutionOutcome(end, call.target.timeoutMs / 1000);
-    if (outcome === undefined) this.#queue.ended();
+    if (outcome === undefined) this.#queue.ended(call.executionId);
     else this.#settle(call.executionId, outcome, call);
   }
 
@@ -109,7 +114,7 @@ export class AsyncRuns {
       .finally(() => {
         call?.acknowledge();
         if (call?.isPrepared === true) this.#openCalls.closed();
-        this.#queue.ended();
+        this.#queue.ended(id);
       });
   }
 }

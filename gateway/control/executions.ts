@@ -28,13 +28,16 @@ export interface NewExecution {
   readonly write?: (record: ExecutionRecord) => Promise<boolean>;
 }
 
-export type ExecutionsOptions = SyncRunsOptions & LeftExecutionsOptions;
+export interface ExecutionsOptions extends SyncRunsOptions, LeftExecutionsOptions {
+  /** Makes ids that no other gateway on the same store makes. */
+  readonly ids?: ExecutionIds;
+}
 
 /** The record of each requested run, from its acceptance to its end. */
 export class Executions {
   readonly #store: ExecutionStore;
   readonly #targets: Targets;
-  readonly #ids = new ExecutionIds();
+  readonly #ids: ExecutionIds;
   readonly #openCalls = new OpenCalls();
   readonly #sync: SyncRuns;
   readonly #async: AsyncRuns;
@@ -44,6 +47,7 @@ export class Executions {
   constructor(store: ExecutionStore, targets: Targets, options: ExecutionsOptions) {
     this.#store = store;
     this.#targets = targets;
+    this.#ids = options.ids ?? new ExecutionIds();
     this.#sync = new SyncRuns(store, this.#openCalls, options);
     this.#async = new AsyncRuns(store, targets, this.#openCalls, options);
     this.#left = new LeftExecutions(store, options);
@@ -54,6 +58,11 @@ export class Executions {
     this.#sync.start(invoker);
     await this.#left.start();
     this.#async.start(invoker);
+  }
+
+  /** Does what another gateway left that is gone: runs what was not started, settles what was. */
+  async takeOver(gatewayId: string): Promise<void> {
+    if (await this.#left.takeOver(gatewayId)) this.#async.takeMore();
   }
 
   /** Hot. Runs a function once, or accepts its run; `onDone` is called exactly once, with one of its two arguments. */

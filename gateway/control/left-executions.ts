@@ -11,7 +11,10 @@ export interface LeftExecutionsOptions {
   readonly onFault: (cause: unknown, message: string) => void;
 }
 
-/** Executions that an earlier process had started: agents bring their ends, or they are settled as lost. */
+/**
+ * Executions that a process which is gone had started, an earlier one of this gateway or another gateway: agents bring
+ * their ends, or they are settled as lost.
+ */
 export class LeftExecutions {
   readonly #store: ExecutionStore;
   readonly #options: LeftExecutionsOptions;
@@ -24,13 +27,26 @@ export class LeftExecutions {
 
   /** Resolves when all that were left are known; where no agent can bring one, when they are settled. */
   async start(): Promise<void> {
-    const left = await this.#listStarted();
-    const settleLeft = () => this.#settleLost(left.filter((id) => !this.#adopted.has(id)));
-    if (this.#options.returnGraceMs === 0) await settleLeft();
-    else setTimeout(() => void settleLeft(), this.#options.returnGraceMs).unref();
+    await this.#settleLeft(await this.#listStarted());
+    await this.takeOver(null);
   }
 
-  /** An agent brings an invocation that an earlier process of the gateway sent. */
+  /**
+   * Makes what another gateway left this one's; null: what an earlier version of this program left. Resolves with true
+   * if there is some that was not started. What had been started is settled as at the start.
+   */
+  async takeOver(gatewayId: string | null): Promise<boolean> {
+    let hasUnstarted = false;
+    for (;;) {
+      const records = await this.#store.takeOver(gatewayId, PAGE);
+      const started = records.filter(({ isStarted }) => isStarted);
+      hasUnstarted ||= started.length < records.length;
+      await this.#settleLeft(started.map(({ id }) => id));
+      if (records.length < PAGE) return hasUnstarted;
+    }
+  }
+
+  /** An agent brings an invocation that a process which is gone had sent. */
   adoptCall(executionId: string, link: Link): PendingCall {
     this.#adopted.add(executionId);
     const settle = (outcome: ExecutionOutcome) =>
@@ -47,6 +63,12 @@ export class LeftExecutions {
       onNotReceived: () => void settle(lostOutcome()),
       onLost: () => void settle(lostOutcome()),
     };
+  }
+
+  async #settleLeft(ids: readonly string[]): Promise<void> {
+    const settle = () => this.#settleLost(ids.filter((id) => !this.#adopted.has(id)));
+    if (this.#options.returnGraceMs === 0) await settle();
+    else if (ids.length > 0) setTimeout(() => void settle(), this.#options.returnGraceMs).unref();
   }
 
   async #listStarted(): Promise<string[]> {

@@ -132,6 +132,8 @@ export interface Page {
 
 export interface RuntimeStore {
   insert(record: RuntimeRecord): Promise<void>;
+  /** Adds the records where there is none at all. False: there is one, and nothing happened. */
+  insertFirst(records: readonly RuntimeRecord[]): Promise<boolean>;
   get(id: string): Promise<RuntimeRecord | undefined>;
   /** Those in scope and all public ones. */
   list(scope: Scope): Promise<RuntimeRecord[]>;

@@ -20,6 +20,10 @@ export class FakeClock implements Clock {
     return this.#nowMs;
   }
 
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
   after(delayMs: number, run: () => void): () => void {
     const timer = { atMs: this.#nowMs + Math.max(0, delayMs), run };
     this.#timers.add(timer);

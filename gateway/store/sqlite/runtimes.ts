@@ -42,6 +42,14 @@ export class SqliteRuntimes implements RuntimeStore {
     return this.#commit.write(() => this.#write(record));
   }
 
+  insertFirst(records: readonly RuntimeRecord[]): Promise<boolean> {
+    return this.#commit.write(() => {
+      if (this.#list.get(null, null) !== undefined) return false;
+      for (const record of records) this.#write(record);
+      return true;
+    });
+  }
+
   get(id: string): Promise<RuntimeRecord | undefined> {
     return this.#commit.read(() => toRecord(this.#get.get(id)));
   }

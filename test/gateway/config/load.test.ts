@@ -97,10 +97,12 @@ describe('the configuration', () => {
 
   test('warns of what the Python Qinling had and this one does not', (t) => {
     const file = `[DEFAULT]\nlog_file = /x\n[api]\napi_workers = 4\n[etcd]\nhost = e\n[keystone_authtoken]\npassword = p
-[database]\nconnection = sqlite:///x\n[engine]\nsidecar_image = i\nfunction_concurrency = 5`;
+[database]\nconnection = mysql+pymysql://u:hunter2@h/qinling\n[engine]\nsidecar_image = i\nfunction_concurrency = 5`;
     const { config, warnings } = load(t, { file, environment: { QINLING_KUBERNETES_REPLICAS: '3' } });
     assert.equal(warnings.length, 7);
     assert.ok(warnings.every((warning) => warning.endsWith('has no effect')));
+    assert.ok(!warnings.join().includes('hunter2'));
+    assert.equal(config.database.connection, '');
     assert.equal(config.engine.functionConcurrency, 5);
   });
 
@@ -109,6 +111,14 @@ describe('the configuration', () => {
     assert.equal(faults.length, 2);
     assert.match(faults[0]!, /authentication is not available yet/);
     assert.match(faults[1]!, /TLS is not available yet/);
+  });
+
+  test('takes a database file by its absolute path only', (t) => {
+    const given = (text: string) => ({ environment: { QINLING_DATABASE_CONNECTION: text } });
+    assert.equal(load(t, given('sqlite:////v/q.sqlite')).config.database.connection, 'sqlite:////v/q.sqlite');
+    for (const text of ['sqlite:///q.sqlite', 'sqlite://', 'sqlite:///:memory:']) {
+      assert.match(faultsOf(t, given(text)).join(), /^\[database\] connection needs an absolute path: sqlite:\/\/\/\//);
+    }
   });
 
   test('takes a public endpoint that webhook URLs can begin with, and no other', (t) => {
