@@ -9,6 +9,7 @@ import { internalRoutes } from './api/internal.ts';
 import { runtimeRoutes } from './api/runtimes.ts';
 import { versionRoutes } from './api/version-documents.ts';
 import { ANYBODY } from './auth/access.ts';
+import { createGuard } from './auth/create.ts';
 import type { Config } from './config/load.ts';
 import { Executions } from './control/executions.ts';
 import { Functions } from './control/functions.ts';
@@ -44,6 +45,8 @@ export interface StartedGateway {
   readonly dataDirectory: string;
   /** Runtimes that this machine offers. */
   readonly poolNames: readonly string[];
+  /** Reads again the files that may be changed while it runs; faults are logged. */
+  reload(): void;
   /** Takes no new work, lets what runs end (bounded), closes everything. */
   stop(): Promise<void>;
 }
@@ -71,6 +74,10 @@ async function startParts(
   closeAll: () => Promise<void>,
 ): Promise<StartedGateway> {
   const onFault = (cause: unknown, message: string) => log.error({ err: cause }, message);
+  const { type, credentialsFile } = config.auth;
+  const { policyFile } = config.osloPolicy;
+  const guard = createGuard({ type, credentialsFile, policyFile }, log.child({ part: 'auth' }));
+  closers.push(() => guard.close());
   const data = new DataDirectory(config.default.dataDir);
   closers.push(() => data.close());
   rmSync(data.uploads, { recursive: true, force: true }); // what an earlier process had under way
@@ -135,19 +142,21 @@ async function startParts(
   retention.start();
 
   const { host } = config.api;
+  const isOpen = type === 'none';
   const server = new HttpServer({
     ...exchangeOptions,
+    guard,
     routes: [
       ...versionRoutes(),
       ...runtimeRoutes(runtimes),
       ...functionRoutes(functions),
       ...executionRoutes(executions),
     ],
-    cors: new Cors({ allowedOrigins: config.cors.allowedOrigin, isOpen: true, isLoopbackOnly: isLoopback(host) }),
+    cors: new Cors({ allowedOrigins: config.cors.allowedOrigin, isOpen, isLoopbackOnly: isLoopback(host) }),
   });
   await server.listen(host, config.api.port);
   closers.push(() => server.close());
-  if (!isLoopback(host)) {
+  if (isOpen && !isLoopback(host)) {
     log.warn(
       `the API listens on ${host} WITHOUT AUTHENTICATION: everybody who reaches it can run code on this machine`,
     );
@@ -158,7 +167,7 @@ async function startParts(
     await closeAll();
   };
   const address = `http://${hostInUrl(host)}:${server.port}`;
-  return { address, internalAddress, dataDirectory: data.path, poolNames, stop };
+  return { address, internalAddress, dataDirectory: data.path, poolNames, reload: () => guard.reload(), stop };
 }
 
 interface Parts {
