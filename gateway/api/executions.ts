@@ -1,11 +1,10 @@
-import { ownOnly } from '../auth/access.ts';
 import type { CallTiming, Executions, NewExecution } from '../control/executions.ts';
 import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { parseUuid } from './fields.ts';
 import { listParts } from './list-parts.ts';
-import { parseListQuery } from './list-query.ts';
 import { PROJECT_ARGUMENTS, type Operation, type QueryArguments } from './operation.ts';
+import { readProjectList } from './project-list.ts';
 import { readBody } from './resources/declaration.ts';
 import { EXECUTION, renderExecution } from './resources/execution.ts';
 
@@ -45,8 +44,8 @@ export function executionRoutes(executions: Executions): Operation[] {
         errors: [400, 403],
       },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
-        const pages = executions.list(ownOnly(exchange.access), filters);
+        const { access, filters } = readProjectList(exchange, LIST_ARGUMENTS, 'execution:get_all:all_projects');
+        const pages = executions.list(access, filters);
         return exchange.sendParts(200, listParts(EXECUTION.listKey, pages, renderExecution));
       },
     },

@@ -1,12 +1,12 @@
-import { ownOnly } from '../auth/access.ts';
 import type { FunctionRequest, Functions } from '../control/functions.ts';
 import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Form } from '../http/upload-form.ts';
 import { parseUuid } from './fields.ts';
 import { listParts } from './list-parts.ts';
-import { parseListQuery, queryArguments } from './list-query.ts';
+import { queryArguments } from './list-query.ts';
 import { PROJECT_ARGUMENTS, type BodyEncoding, type Operation } from './operation.ts';
+import { readProjectList } from './project-list.ts';
 import { readBody } from './resources/declaration.ts';
 import { FUNCTION, renderFunction, renderFunctionListItem } from './resources/function.ts';
 
@@ -50,8 +50,8 @@ export function functionRoutes(functions: Functions): Operation[] {
         errors: [400, 403],
       },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, PROJECT_ARGUMENTS);
-        const pages = functions.list(ownOnly(exchange.access), filters);
+        const { access, filters } = readProjectList(exchange, PROJECT_ARGUMENTS, 'function:get_all:all_projects');
+        const pages = functions.list(access, filters);
         return exchange.sendParts(200, listParts(FUNCTION.listKey, pages, renderFunctionListItem));
       },
     },

@@ -8,9 +8,9 @@ const MAX_ARGUMENTS = 50;
 const MAX_VALUES = 500;
 
 /**
- * The filters of a list's query: `name=value` or `name=operator:value`. `all_projects` is checked and taken out; with
- * authentication off it has no effect, and neither has `project_id`. Throws INVALID_INPUT, also for arguments that are
- * not declared.
+ * The filters of a list's query: `name=value` or `name=operator:value`. `all_projects` is checked and taken out. Throws
+ * INVALID_INPUT, also for arguments that are not declared. Lists of records that belong to projects are read by
+ * `readProjectList`, which says what `all_projects` and `project_id` mean to whom.
  */
 export function parseListQuery(query: string, declared: QueryArguments): Filter[] {
   const filters: Filter[] = [];
@@ -23,9 +23,14 @@ export function parseListQuery(query: string, declared: QueryArguments): Filter[
     const argument = Object.hasOwn(declared, name) ? declared[name] : undefined;
     if (argument === undefined) throw invalidInput(`Unknown argument: "${name.slice(0, 100)}"`);
     if (name === 'all_projects') parseBoolean(decode(text), name);
-    else if (name !== 'project_id') filters.push(parseFilter(argument.filter!, text));
+    else filters.push(parseFilter(argument.filter!, text));
   }
   return filters;
+}
+
+/** True if `all_projects` is given and true; of a query that `parseListQuery` has read. */
+export function asksForAllProjects(query: string): boolean {
+  return new URLSearchParams(query).getAll('all_projects').some((text) => parseBoolean(text, 'all_projects'));
 }
 
 /** Refuses every query argument but those named; a resource that takes none says so like a list does. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Access } from '../auth/access.ts';
+import { isInScope, type Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { PackageBuilder } from '../packages/package-builder.ts';
 import type { PackageStorage, StoredFile } from '../storage/package-storage.ts';
@@ -150,11 +150,11 @@ export class Functions {
     });
   }
 
-  /** Throws NOT_FOUND, and NOT_ALLOWED for whoever does not own it. */
+  /** Throws NOT_FOUND, and NOT_ALLOWED for an administrator who does not own it. */
   delete(access: Access, id: string): Promise<void> {
     return this.#turns.run(id, async () => {
-      const record = await this.get(access, id);
-      if (record.projectId !== access.projectId) {
+      const record = await this.get(access.isAdmin ? { ...access, scope: null } : access, id);
+      if (!isInScope(access, record.projectId)) {
         throw new QinlingError('NOT_ALLOWED', 'Function can only be deleted by its owner.');
       }
       await this.#store.functions.delete(id);
