@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { executionRoutes } from './api/executions.ts';
 import { functionRoutes } from './api/functions.ts';
 import { internalRoutes } from './api/internal.ts';
+import type { Operation } from './api/operation.ts';
 import { runtimeRoutes } from './api/runtimes.ts';
 import { versionRoutes } from './api/version-documents.ts';
 import { ANYBODY } from './auth/access.ts';
@@ -45,6 +46,8 @@ export interface StartedGateway {
   readonly dataDirectory: string;
   /** Runtimes that this machine offers. */
   readonly poolNames: readonly string[];
+  /** The routes of the API. */
+  readonly operations: readonly Operation[];
   /** Reads again the files that may be changed while it runs; faults are logged. */
   reload(): void;
   /** Takes no new work, lets what runs end (bounded), closes everything. */
@@ -143,15 +146,16 @@ async function startParts(
 
   const { host } = config.api;
   const isOpen = type === 'none';
+  const operations = [
+    ...versionRoutes(),
+    ...runtimeRoutes(runtimes),
+    ...functionRoutes(functions),
+    ...executionRoutes(executions),
+  ];
   const server = new HttpServer({
     ...exchangeOptions,
     guard,
-    routes: [
-      ...versionRoutes(),
-      ...runtimeRoutes(runtimes),
-      ...functionRoutes(functions),
-      ...executionRoutes(executions),
-    ],
+    routes: operations,
     cors: new Cors({ allowedOrigins: config.cors.allowedOrigin, isOpen, isLoopbackOnly: isLoopback(host) }),
   });
   await server.listen(host, config.api.port);
@@ -167,7 +171,8 @@ async function startParts(
     await closeAll();
   };
   const address = `http://${hostInUrl(host)}:${server.port}`;
-  return { address, internalAddress, dataDirectory: data.path, poolNames, reload: () => guard.reload(), stop };
+  const reload = () => guard.reload();
+  return { address, internalAddress, dataDirectory: data.path, poolNames, operations, reload, stop };
 }
 
 interface Parts {

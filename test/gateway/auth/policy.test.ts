@@ -22,6 +22,23 @@ function scopeOf(identity: Identity, rule: RuleName, replaced: Record<string, st
   }
 }
 
+/** Of the contract with users: whatever is not named here is for tenants. */
+const ADMINS_ONLY = [
+  'runtime:create runtime:update runtime:delete runtime_pool:get_all',
+  'function:scale_up function:scale_down function:detach function_worker:get_all',
+  'function_version:scale_up function_version:scale_down function_version:detach',
+  'function:get_all:all_projects function_alias:get_all:all_projects execution:get_all:all_projects',
+  'job:get_all:all_projects webhook:get_all:all_projects',
+].flatMap((names) => names.split(' '));
+const OWNERS_ONLY = 'function:delete function_version:create function_version:delete webhook:create webhook:update';
+
+test('what is for administrators or owners only is so, and nothing else', () => {
+  const of = (who: string) => NAMES.filter((name) => RULES[name] === who).sort();
+  assert.deepEqual(of('admin'), ADMINS_ONLY.sort());
+  assert.deepEqual(of('owner'), OWNERS_ONLY.split(' ').sort());
+  assert.deepEqual(of('public'), ['public']);
+});
+
 describe('the policy without a file', () => {
   const EXPECTED = {
     tenant: ['demo', 'every'],
