@@ -46,6 +46,8 @@ export interface StartedGateway {
   readonly dataDirectory: string;
   /** Runtimes that this machine offers. */
   readonly poolNames: readonly string[];
+  /** True if nobody is asked who he is. */
+  readonly isOpen: boolean;
   /** The routes of the API. */
   readonly operations: readonly Operation[];
   /** Reads again the files that may be changed while it runs; faults are logged. */
@@ -172,7 +174,7 @@ async function startParts(
   };
   const address = `http://${hostInUrl(host)}:${server.port}`;
   const reload = () => guard.reload();
-  return { address, internalAddress, dataDirectory: data.path, poolNames, operations, reload, stop };
+  return { address, internalAddress, dataDirectory: data.path, poolNames, isOpen, operations, reload, stop };
 }
 
 interface Parts {

@@ -33,12 +33,13 @@ function readVersion(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-function welcome({ address, internalAddress, dataDirectory, poolNames }: StartedGateway): string {
+function welcome({ address, internalAddress, dataDirectory, poolNames, isOpen }: StartedGateway): string {
+  const proof = isOpen ? '' : '-H "X-Auth-Token: $TOKEN" ';
   return `Qinling is up.
   Listening on ${address} (agents and packages: ${internalAddress})
   Data in ${dataDirectory}
   Runtimes: ${poolNames.length === 0 ? 'none found on this machine' : poolNames.join(', ')}
-  Try: curl ${address}/v1/runtimes
+  Try: curl ${proof}${address}/v1/runtimes
 `;
 }
 

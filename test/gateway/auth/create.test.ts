@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { ANYBODY, NOBODY } from '../../../gateway/auth/access.ts';
@@ -106,6 +106,15 @@ describe('the guard', () => {
     assert.deepEqual((await open(t, undefined, { policyFile: '/does/not/exist' })).faults, [
       '/does/not/exist: cannot be read (ENOENT)',
     ]);
+  });
+
+  test('takes the rules of the documentation', async (t) => {
+    const page = readFileSync(new URL('../../../../docs/authentication.md', import.meta.url), 'utf8');
+    const blocks = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml!);
+    const policy = blocks.find((yaml) => yaml.includes('context_is_admin:'));
+    assert.ok(policy !== undefined);
+    const { faults, lines } = await open(t, policy);
+    assert.deepEqual([faults, lines], [[], []]);
   });
 
   test('warns of rules that mean less than they seem to', async (t) => {
