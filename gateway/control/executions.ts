@@ -225,7 +225,8 @@ export class Executions {
 
   #onSyncEnd(run: SyncRun, call: Call, end: CallEnd, onDone: OnDone): void {
     this.#runningRows.remove(run);
-    if (end.kind === 'refused' && !run.isRecorded) {
+    const isTurnedAway = end.kind === 'refused' && end.error.code !== 'UNAVAILABLE'; // it may come again; there is no record
+    if (isTurnedAway && !run.isRecorded) {
       this.#callClosed();
       return onDone(end.error, undefined);
     }
