@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { functionRoutes } from '../../gateway/api/functions.ts';
 import { runtimeRoutes } from '../../gateway/api/runtimes.ts';
 import { Cors } from '../../gateway/http/cors.ts';
+import type { Route } from '../../gateway/http/routes.ts';
 import { HttpServer } from '../../gateway/http/server.ts';
 import { openFunctionsRig } from './functions-rig.ts';
 
@@ -25,7 +26,13 @@ const MAX_FILE_BYTES = 100_000;
 /** The routes of runtimes and functions behind real HTTP, over real control, store and storage; no workers. */
 export async function startResourceServer(cleaner: Cleaner) {
   const rig = await openFunctionsRig(cleaner);
-  const directory = join(rig.folder, 'received');
+  const routes = [...runtimeRoutes(rig.runtimes), ...functionRoutes(rig.functions)];
+  return { ...rig, ...(await serveRoutes(cleaner, rig.folder, routes)) };
+}
+
+/** Routes behind real HTTP, with their uploads below `folder`; and a client of theirs. */
+export async function serveRoutes(cleaner: Cleaner, folder: string, routes: readonly Route[]) {
+  const directory = join(folder, 'received');
   mkdirSync(directory);
   const faults: unknown[] = [];
   const server = new HttpServer({
@@ -33,7 +40,7 @@ export async function startResourceServer(cleaner: Cleaner) {
     uploads: { directory, maxFileBytes: MAX_FILE_BYTES },
     isBehindProxy: false,
     onFault: (cause) => void faults.push(cause),
-    routes: [...runtimeRoutes(rig.runtimes), ...functionRoutes(rig.functions)],
+    routes,
     cors: new Cors({ allowedOrigins: [], isOpen: true, isLoopbackOnly: true }),
   });
   await server.listen('127.0.0.1', 0);
@@ -58,5 +65,5 @@ export async function startResourceServer(cleaner: Cleaner) {
     return send(method, path, { body: form });
   };
   const received = () => readdirSync(directory);
-  return { ...rig, url, send, sendJson, sendForm, received, serverFaults: faults };
+  return { url, server, send, sendJson, sendForm, received, serverFaults: faults };
 }
