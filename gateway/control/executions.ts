@@ -9,13 +9,14 @@ import type { Link } from '../link/link.ts';
 import type { PendingCall } from '../link/pending-table.ts';
 import {
   ExecutionStatus,
+  type Chunks,
   type ExecutionOutcome,
   type ExecutionRecord,
   type ExecutionStore,
-  type Filter,
 } from '../store/store.ts';
 import { AsyncQueue } from './async-queue.ts';
 import { renderLog } from './execution-log.ts';
+import { listRecords, type ListRequest } from './lists.ts';
 import { lostOutcome, toExecutionOutcome } from './outcome.ts';
 import { RunningRows, type SyncRun } from './running-rows.ts';
 
@@ -117,20 +118,9 @@ export class Executions {
     return renderLog(record, (await this.#store.getLog(id)) ?? null);
   }
 
-  /** The executions in scope that the filters let through, oldest first, page by page. */
-  async *list(access: Access, filters: readonly Filter[]): AsyncIterable<ExecutionRecord[]> {
-    let after: string | undefined;
-    for (;;) {
-      const records: ExecutionRecord[] = await this.#store.list({
-        scope: access.scope,
-        filters,
-        after,
-        limit: LIST_PAGE,
-      });
-      if (records.length > 0) yield records;
-      if (records.length < LIST_PAGE) return;
-      after = records.at(-1)!.id;
-    }
+  /** The executions in scope that the filters let through, oldest first. */
+  list(access: Access, request: ListRequest): Chunks<ExecutionRecord> {
+    return listRecords(this.#store, access.scope, request);
   }
 
   /** The record goes; a run in flight is not stopped, its result is dropped. */
