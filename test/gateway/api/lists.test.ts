@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { get, type IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import { executionRecord, finalRecord, functionRecord, runtimeRecord } from '../../support/store-records.ts';
 import { startResourceServer, type Reply } from '../../support/resource-server.ts';
-import { ExecutionStatus } from '../../../gateway/store/store.ts';
+import { ExecutionStatus, type ExecutionStore } from '../../../gateway/store/store.ts';
 
 const UNKNOWN = '0197f0c0-0000-7000-8000-0123456789ab';
 
@@ -170,3 +171,54 @@ test('every operator on every declared argument of executions is heard', async (
     );
   }
 });
+
+test('a list goes no further than its reader does, and comes whole in the end', async (t) => {
+  const { url, store } = await startResourceServer(t);
+  const output = JSON.stringify('x'.repeat(20_000));
+  const records = Array.from({ length: 2_000 }, () => finalRecord({ output }));
+  await Promise.all(records.map((record) => store.executions.insert(record, null)));
+  const chunks = countChunks(store.executions);
+
+  const response = await open(`${url}/v1/executions`);
+  response.pause();
+  const whenPaused = await chunks.settled();
+  const parts: Buffer[] = [];
+  for await (const part of response) {
+    parts.push(part as Buffer);
+    if (parts.length % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1)); // slower than it is sent
+  }
+
+  const { executions } = JSON.parse(Buffer.concat(parts).toString()) as { executions: { id: string }[] };
+  assert.ok(whenPaused < chunks.count() / 2, `${whenPaused} of ${chunks.count()} chunks for nobody`);
+  assert.deepEqual(
+    executions.map(({ id }) => id),
+    records.map(({ id }) => id),
+  );
+});
+
+/** Counts the chunks that are asked of a store's lists. */
+function countChunks(store: ExecutionStore) {
+  let count = 0;
+  const list = store.list.bind(store);
+  store.list = async function* counted(page) {
+    for await (const chunk of list(page)) {
+      count++;
+      yield chunk;
+    }
+  };
+  /** Resolves with the count, once it has stood still for long. */
+  const settled = async (): Promise<number> => {
+    for (let before = -1; before !== count;) {
+      before = count;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    return count;
+  };
+  return { count: () => count, settled };
+}
+
+function open(url: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    get(url, resolve).on('error', reject);
+  });
+}
