@@ -3,11 +3,8 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { executionRoutes } from './api/executions.ts';
-import { functionRoutes } from './api/functions.ts';
 import { internalRoutes } from './api/internal.ts';
-import { runtimeRoutes } from './api/runtimes.ts';
-import { versionRoutes } from './api/version-documents.ts';
+import { publicRoutes } from './api/public-routes.ts';
 import { ANYBODY } from './auth/access.ts';
 import type { Config } from './config/load.ts';
 import { Executions } from './control/executions.ts';
@@ -137,12 +134,10 @@ async function startParts(
   const { host } = config.api;
   const server = new HttpServer({
     ...exchangeOptions,
-    routes: [
-      ...versionRoutes(),
-      ...runtimeRoutes(runtimes),
-      ...functionRoutes(functions),
-      ...executionRoutes(executions),
-    ],
+    routes: publicRoutes(
+      { runtimes, functions, executions },
+      { limits: resourceLimits(config.resourceLimits), isOpen: true },
+    ),
     cors: new Cors({ allowedOrigins: config.cors.allowedOrigin, isOpen: true, isLoopbackOnly: isLoopback(host) }),
   });
   await server.listen(host, config.api.port);
