@@ -57,7 +57,7 @@ export const PROJECT_ARGUMENTS: QueryArguments = {
   all_projects: { schema: { type: 'boolean', default: false }, help: 'Every project (administrators).' },
   project_id: {
     schema: { type: 'string' },
-    help: 'The projects to list, with an operator or without; implies `all_projects` (administrators).',
+    help: 'the project; implies `all_projects` (administrators).',
     filter: 'projectId',
   },
 };

@@ -14,7 +14,8 @@ export interface ApiFacts {
 /** A document of OpenAPI 3.1. */
 export interface OpenApi {
   readonly openapi: string;
-  readonly info: JsonSchema;
+  readonly info: { readonly title: string; readonly description: string; readonly [key: string]: unknown };
+  readonly tags: readonly { readonly name: string }[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>>; readonly [key: string]: unknown };
   readonly [key: string]: unknown;
@@ -28,11 +29,8 @@ const INFO = `Functions as a Service.
 - In bodies \`null\` is the same as nothing. Whole numbers may be decimal text, booleans also \`1\`, \`yes\`, \`on\` and their like.
 - Errors are JSON with the text in \`faultstring\`, whatever their status.
 - Trailing and repeated slashes in paths do not count. \`HEAD\` answers like \`GET\`, without a body.
-- Lists come as a whole, oldest first, unless \`limit\` is given.`;
-
-/** What an argument that filters takes besides the value alone. */
-export const OPERATORS =
-  'With an operator before the value: `eq:`, `neq:`, `gt:`, `gte:`, `lt:`, `lte:`, `in:a,b`, `nin:a,b`, or `has:` (a part of the text).';
+- Lists come as a whole, oldest first, unless \`limit\` is given.
+- A filter of a list is a value, or an operator before one: \`eq:\`, \`neq:\`, \`gt:\`, \`gte:\`, \`lt:\`, \`lte:\`, \`in:a,b\`, \`nin:a,b\`, \`has:\` (a part of the text). Several filters must all be met.`;
 
 const ERRORS: Readonly<Record<number, string>> = {
   400: 'Something of the request is wrong.',
@@ -49,8 +47,8 @@ const ERRORS: Readonly<Record<number, string>> = {
 
 const WHO = {
   public: 'everybody, without authentication',
-  tenant: 'members of a project, on its own records; administrators on those of every project',
-  owner: 'members of a project, on its own records',
+  tenant: 'members of its project, and administrators',
+  owner: 'members of its project',
   admin: 'administrators',
 } as const;
 
@@ -151,7 +149,7 @@ function queryParameters({ doc }: Operation): JsonSchema[] {
 
 function queryParameter(name: string, { schema, help, filter }: QueryArgument): JsonSchema {
   if (filter === undefined) return { name, in: 'query', description: help, schema };
-  return { name, in: 'query', description: `${help} ${OPERATORS}`, allowReserved: true, schema };
+  return { name, in: 'query', description: `Filter: ${help}`, allowReserved: true, schema };
 }
 
 function describeBody({ doc }: Operation, schemas: Record<string, JsonSchema>, { limits }: ApiFacts): JsonSchema {

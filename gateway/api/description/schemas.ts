@@ -3,6 +3,8 @@ import { requiredOf, type Attribute, type JsonSchema, type Resource } from '../r
 
 /** Schemas of what answers and bodies hold, made of the declarations that read and check them. */
 
+const WITHOUT_EFFECT = { 'x-without-effect': true, description: 'Taken, but without effect.' };
+
 /** The same with null. */
 function orNull(schema: JsonSchema): JsonSchema {
   const { type, enum: values } = schema;
@@ -49,7 +51,7 @@ export function bodySchema(resource: Resource, { on, hasFiles, limits }: BodyFor
     const { setOn, isFile } = attribute;
     if (setOn === 'never' || (isFile && !hasFiles)) continue;
     const isTaken = setOn === 'both' || setOn === on;
-    properties[name] = isTaken ? inputSchema(attribute, on, limits) : { description: 'Taken, but without effect.' };
+    properties[name] = isTaken ? inputSchema(attribute, on, limits) : WITHOUT_EFFECT;
   }
   const required = on === 'create' ? requiredOf(resource) : [];
   return {
