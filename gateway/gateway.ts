@@ -3,12 +3,9 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { executionRoutes } from './api/executions.ts';
-import { functionRoutes } from './api/functions.ts';
 import { internalRoutes } from './api/internal.ts';
 import type { Operation } from './api/operation.ts';
-import { runtimeRoutes } from './api/runtimes.ts';
-import { versionRoutes } from './api/version-documents.ts';
+import { publicRoutes } from './api/public-routes.ts';
 import { ANYBODY } from './auth/access.ts';
 import { createGuard } from './auth/create.ts';
 import type { Config } from './config/load.ts';
@@ -148,12 +145,10 @@ async function startParts(
 
   const { host } = config.api;
   const isOpen = type === 'none';
-  const operations = [
-    ...versionRoutes(),
-    ...runtimeRoutes(runtimes),
-    ...functionRoutes(functions),
-    ...executionRoutes(executions),
-  ];
+  const operations = publicRoutes(
+    { runtimes, functions, executions },
+    { limits: resourceLimits(config.resourceLimits), isOpen },
+  );
   const server = new HttpServer({
     ...exchangeOptions,
     guard,

@@ -11,9 +11,9 @@ import { readBody } from './resources/declaration.ts';
 import { EXECUTION, renderExecution } from './resources/execution.ts';
 
 const LIST_ARGUMENTS: QueryArguments = {
-  function_id: { schema: { type: 'string' }, help: 'The function.', filter: 'functionId' },
-  status: { schema: { type: 'string' }, help: 'The status.', filter: 'status' },
-  description: { schema: { type: 'string' }, help: 'The description.', filter: 'description' },
+  function_id: { schema: { type: 'string' }, help: 'the function.', filter: 'functionId' },
+  status: { schema: { type: 'string' }, help: 'the status.', filter: 'status' },
+  description: { schema: { type: 'string' }, help: 'the description.', filter: 'description' },
   ...PROJECT_ARGUMENTS,
   ...PAGING_ARGUMENTS,
 };

@@ -65,7 +65,7 @@ export function functionRoutes(functions: Functions): Operation[] {
         summary: 'Show a function, or download its package',
         query: { download: { schema: { type: 'boolean', default: false }, help: 'The bytes that were uploaded.' } },
         status: 200,
-        answer: { one: FUNCTION },
+        answer: { one: FUNCTION, orMediaType: 'application/zip' },
         errors: [400, 404, 405],
       },
       handle: async (exchange) => {

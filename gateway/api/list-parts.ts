@@ -1,27 +1,24 @@
 import type { Chunks } from '../store/store.ts';
 
-interface Listing<T> {
-  /** The key that the list is under. */
-  readonly key: string;
-  readonly records: Chunks<T>;
-  /** The JSON text of a record. */
-  readonly render: (record: T) => string;
-  /** Records that are shown; the list says where it goes on, should there be another one. */
-  readonly limit?: number | undefined;
+/** What is shown of a list, and where it goes on. */
+export interface ShownPage<T> {
+  readonly limit: number;
   /** The URL of what comes behind a record. */
   readonly urlBehind: (record: T) => string;
 }
 
-/** JSON text of a list, part by part: a list of any length is never in memory as a whole. */
-export async function* listParts<T>({
-  key,
-  records,
-  render,
-  limit = Number.POSITIVE_INFINITY,
-  urlBehind,
-}: Listing<T>): AsyncIterable<string> {
+/**
+ * JSON text of a list under its key, part by part: a list of any length is never in memory as a whole. `render` gives
+ * the JSON text of one record. Without a page all records are shown.
+ */
+export async function* listParts<T>(
+  key: string,
+  records: Chunks<T>,
+  render: (record: T) => string,
+  page?: ShownPage<T>,
+): AsyncIterable<string> {
   let separator = `{"${key}": [`;
-  let left = limit;
+  let left = page?.limit ?? Number.POSITIVE_INFINITY;
   let next = '';
   let last: T | undefined;
   for await (const chunk of records) {
@@ -32,8 +29,8 @@ export async function* listParts<T>({
       left -= shown.length;
       last = shown.at(-1);
     }
-    if (shown.length === chunk.length) continue;
-    next = `, "next": ${JSON.stringify(urlBehind(last!))}`;
+    if (page === undefined || shown.length === chunk.length) continue;
+    next = `, "next": ${JSON.stringify(page.urlBehind(last!))}`;
     break;
   }
   yield separator === ', ' ? `]${next}}` : `${separator}]${next}}`;

@@ -50,7 +50,8 @@ export function sendList<T extends { readonly id: string }>(
   const { limit, marker } = parsePaging(exchange.query);
   const records = list({ marker, limit: limit === undefined ? undefined : limit + 1 });
   const urlBehind = ({ id }: T) => `${exchange.baseUrl}${exchange.path}?${queryBehind(exchange.query, id)}`;
-  return exchange.sendParts(200, listParts({ key: listKey, records, render, limit, urlBehind }));
+  const page = limit === undefined ? undefined : { limit, urlBehind };
+  return exchange.sendParts(200, listParts(listKey, records, render, page));
 }
 
 /** The same query for what comes behind a record. */

@@ -1,12 +1,11 @@
 import { ownOnly } from '../auth/access.ts';
 import type { Runtimes } from '../control/runtimes.ts';
-import { invalidInput } from '../errors.ts';
 import type { RuntimeRecord } from '../store/store.ts';
 import { parseUuid, wrongValue } from './fields.ts';
 import { queryArguments } from './list-query.ts';
 import type { Operation } from './operation.ts';
 import { PAGING_ARGUMENTS, sendList } from './paging.ts';
-import { readBody } from './resources/declaration.ts';
+import { missing, readBody } from './resources/declaration.ts';
 import { POOL, RUNTIME, renderRuntime } from './resources/runtime.ts';
 
 /** /v1/runtimes */
@@ -27,7 +26,7 @@ export function runtimeRoutes(runtimes: Runtimes): Operation[] {
       handle: async (exchange) => {
         const given = readBody(RUNTIME, await exchange.json('runtime'), 'create');
         const image = given.image ?? '';
-        if (image.trim() === '') throw invalidInput("Required param is missing. Required: {'image'}");
+        if (image.trim() === '') throw missing(RUNTIME);
         const record = await runtimes.create(exchange.access, {
           image,
           name: given.name ?? null,
