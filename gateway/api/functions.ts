@@ -1,16 +1,18 @@
-import { ownOnly } from '../auth/access.ts';
 import type { FunctionRequest, Functions } from '../control/functions.ts';
+import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Form } from '../http/upload-form.ts';
 import { parseUuid } from './fields.ts';
-import { listParts } from './list-parts.ts';
-import { parseListQuery, queryArguments } from './list-query.ts';
-import { PROJECT_ARGUMENTS, type BodyEncoding, type Operation } from './operation.ts';
+import { queryArguments } from './list-query.ts';
+import { PROJECT_ARGUMENTS, type BodyEncoding, type Operation, type QueryArguments } from './operation.ts';
+import { PAGING_ARGUMENTS, sendList } from './paging.ts';
+import { readProjectList } from './project-list.ts';
 import { readBody } from './resources/declaration.ts';
 import { FUNCTION, renderFunction, renderFunctionListItem } from './resources/function.ts';
 
 const TRUE = new Set(['true', '1', 'yes', 'on', 't', 'y']);
+const LIST_ARGUMENTS: QueryArguments = { ...PROJECT_ARGUMENTS, ...PAGING_ARGUMENTS };
 const ENCODINGS: readonly BodyEncoding[] = [
   'multipart/form-data',
   'application/x-www-form-urlencoded',
@@ -44,15 +46,15 @@ export function functionRoutes(functions: Functions): Operation[] {
       rule: 'function:get_all',
       doc: {
         summary: 'List functions',
-        query: PROJECT_ARGUMENTS,
+        query: LIST_ARGUMENTS,
         status: 200,
         answer: { list: FUNCTION },
         errors: [400, 403],
       },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, PROJECT_ARGUMENTS);
-        const pages = functions.list(ownOnly(exchange.access), filters);
-        return exchange.sendParts(200, listParts(FUNCTION.listKey, pages, renderFunctionListItem));
+        const { access, filters } = readProjectList(exchange, LIST_ARGUMENTS, 'function:get_all:all_projects');
+        const list = (paging: Paging) => functions.list(access, { filters, ...paging });
+        return sendList(exchange, FUNCTION, list, renderFunctionListItem);
       },
     },
     {
@@ -63,7 +65,7 @@ export function functionRoutes(functions: Functions): Operation[] {
         summary: 'Show a function, or download its package',
         query: { download: { schema: { type: 'boolean', default: false }, help: 'The bytes that were uploaded.' } },
         status: 200,
-        answer: { one: FUNCTION },
+        answer: { one: FUNCTION, orMediaType: 'application/zip' },
         errors: [400, 404, 405],
       },
       handle: async (exchange) => {

@@ -1,12 +1,14 @@
-import { ownOnly } from '../auth/access.ts';
 import type { Jobs, NewJob } from '../control/jobs.ts';
+import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
 import { parseUuid } from './fields.ts';
-import { listParts } from './list-parts.ts';
-import { parseListQuery } from './list-query.ts';
-import { PROJECT_ARGUMENTS, type Operation } from './operation.ts';
+import { PROJECT_ARGUMENTS, type Operation, type QueryArguments } from './operation.ts';
+import { PAGING_ARGUMENTS, sendList } from './paging.ts';
+import { readProjectList } from './project-list.ts';
 import { readBody } from './resources/declaration.ts';
 import { JOB, renderJob } from './resources/job.ts';
+
+const LIST_ARGUMENTS: QueryArguments = { ...PROJECT_ARGUMENTS, ...PAGING_ARGUMENTS };
 
 /** /v1/jobs */
 export function jobRoutes(jobs: Jobs): Operation[] {
@@ -34,18 +36,15 @@ export function jobRoutes(jobs: Jobs): Operation[] {
       rule: 'job:get_all',
       doc: {
         summary: 'List jobs',
-        query: PROJECT_ARGUMENTS,
+        query: LIST_ARGUMENTS,
         status: 200,
         answer: { list: JOB },
         errors: [400, 403],
       },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, PROJECT_ARGUMENTS);
-        const pages = jobs.list(ownOnly(exchange.access), filters);
-        return exchange.sendParts(
-          200,
-          listParts(JOB.listKey, pages, (record) => JSON.stringify(renderJob(record))),
-        );
+        const { access, filters } = readProjectList(exchange, LIST_ARGUMENTS, 'job:get_all:all_projects');
+        const list = (paging: Paging) => jobs.list(access, { filters, ...paging });
+        return sendList(exchange, JOB, list, (record) => JSON.stringify(renderJob(record)));
       },
     },
     {

@@ -1,11 +1,11 @@
-import { ownOnly } from '../auth/access.ts';
+import type { Paging } from '../control/lists.ts';
 import type { WebhookRequest, Webhooks } from '../control/webhooks.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { WebhookRecord } from '../store/webhook-store.ts';
 import { parseUuid } from './fields.ts';
-import { listParts } from './list-parts.ts';
-import { parseListQuery } from './list-query.ts';
-import { PROJECT_ARGUMENTS, type BodyEncoding, type Operation } from './operation.ts';
+import { PROJECT_ARGUMENTS, type BodyEncoding, type Operation, type QueryArguments } from './operation.ts';
+import { PAGING_ARGUMENTS, sendList } from './paging.ts';
+import { readProjectList } from './project-list.ts';
 import { readBody } from './resources/declaration.ts';
 import { WEBHOOK, renderWebhook } from './resources/webhook.ts';
 import { readWebhookInput } from './webhook-input.ts';
@@ -20,6 +20,8 @@ const ENCODINGS: readonly BodyEncoding[] = [
   'application/x-www-form-urlencoded',
   'multipart/form-data',
 ];
+
+const LIST_ARGUMENTS: QueryArguments = { ...PROJECT_ARGUMENTS, ...PAGING_ARGUMENTS };
 
 /** /v1/webhooks. `publicEndpoint`: where outsiders reach us; empty: as whoever asks does. */
 export function webhookRoutes(webhooks: Webhooks, publicEndpoint: string): Operation[] {
@@ -51,19 +53,16 @@ export function webhookRoutes(webhooks: Webhooks, publicEndpoint: string): Opera
       rule: 'webhook:get_all',
       doc: {
         summary: 'List webhooks',
-        query: PROJECT_ARGUMENTS,
+        query: LIST_ARGUMENTS,
         status: 200,
         answer: { list: WEBHOOK },
         errors: [400, 403],
       },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, PROJECT_ARGUMENTS);
-        const pages = webhooks.list(ownOnly(exchange.access), filters);
+        const { access, filters } = readProjectList(exchange, LIST_ARGUMENTS, 'webhook:get_all:all_projects');
+        const list = (paging: Paging) => webhooks.list(access, { filters, ...paging });
         const renderOne = render(exchange);
-        return exchange.sendParts(
-          200,
-          listParts(WEBHOOK.listKey, pages, (record) => JSON.stringify(renderOne(record))),
-        );
+        return sendList(exchange, WEBHOOK, list, (record) => JSON.stringify(renderOne(record)));
       },
     },
     {

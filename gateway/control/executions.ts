@@ -6,15 +6,14 @@ import type { Target } from '../invoke/target.ts';
 import type { Targets } from '../invoke/targets.ts';
 import type { Link } from '../link/link.ts';
 import type { PendingCall } from '../link/pending-table.ts';
-import { ExecutionStatus, type ExecutionRecord, type ExecutionStore, type Filter } from '../store/store.ts';
+import { ExecutionStatus, type Chunks, type ExecutionRecord, type ExecutionStore } from '../store/store.ts';
 import { AsyncRuns } from './async-runs.ts';
 import { renderLog } from './execution-log.ts';
 import type { OnDone } from './finished-call.ts';
 import { LeftExecutions, type LeftExecutionsOptions } from './left-executions.ts';
+import { listRecords, type ListRequest } from './lists.ts';
 import { OpenCalls } from './open-calls.ts';
 import { SyncRuns, type SyncRunsOptions } from './sync-runs.ts';
-
-const LIST_PAGE = 500;
 
 export interface NewExecution {
   readonly functionId?: string | undefined;
@@ -91,20 +90,9 @@ export class Executions {
     return renderLog(record, (await this.#store.getLog(id)) ?? null);
   }
 
-  /** The executions in scope that the filters let through, oldest first, page by page. */
-  async *list(access: Access, filters: readonly Filter[]): AsyncIterable<ExecutionRecord[]> {
-    let after: string | undefined;
-    for (;;) {
-      const records: ExecutionRecord[] = await this.#store.list({
-        scope: access.scope,
-        filters,
-        after,
-        limit: LIST_PAGE,
-      });
-      if (records.length > 0) yield records;
-      if (records.length < LIST_PAGE) return;
-      after = records.at(-1)!.id;
-    }
+  /** The executions in scope that the filters let through, oldest first. */
+  list(access: Access, request: ListRequest): Chunks<ExecutionRecord> {
+    return listRecords(this.#store, access.scope, request);
   }
 
   /** The record goes; a run in flight is not stopped, its result is dropped. */

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { Access } from '../auth/access.ts';
+import { isInScope, type Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { PackageBuilder } from '../packages/package-builder.ts';
 import type { PackageStorage, StoredFile } from '../storage/package-storage.ts';
-import { RuntimeStatus, type CodeDocument, type Filter, type FunctionRecord, type Store } from '../store/store.ts';
+import { RuntimeStatus, type Chunks, type CodeDocument, type FunctionRecord, type Store } from '../store/store.ts';
 import { readCode, refuseUnsupported, toObject, withMd5 } from './function-code.ts';
 import { parseLimit, type ResourceLimits } from './function-limits.ts';
 import { FunctionPackages, type Upload } from './function-packages.ts';
+import { listRecords, type ListRequest } from './lists.ts';
 import { notAvailableForFunctions, type Runtimes } from './runtimes.ts';
 import { Turns } from './turns.ts';
 
-const LIST_PAGE = 500;
 const DEFAULT_ENTRY = 'main.main';
 
 /** What a caller gives of a function; undefined where it was not given. Values are not checked yet, but texts are texts. */
@@ -115,16 +115,9 @@ export class Functions {
     return record;
   }
 
-  /** The functions in scope that the filters let through, oldest first, page by page. */
-  async *list(access: Access, filters: readonly Filter[]): AsyncIterable<FunctionRecord[]> {
-    let after: string | undefined;
-    for (;;) {
-      const page = { scope: access.scope, filters, after, limit: LIST_PAGE };
-      const records: FunctionRecord[] = await this.#store.functions.list(page);
-      if (records.length > 0) yield records;
-      if (records.length < LIST_PAGE) return;
-      after = records.at(-1)!.id;
-    }
+  /** The functions in scope that the filters let through, oldest first. */
+  list(access: Access, request: ListRequest): Chunks<FunctionRecord> {
+    return listRecords(this.#store.functions, access.scope, request);
   }
 
   /** The uploaded bytes. Throws NOT_FOUND where the function or its package is not there. */
@@ -150,11 +143,11 @@ export class Functions {
     });
   }
 
-  /** Throws NOT_FOUND, and NOT_ALLOWED for whoever does not own it. */
+  /** Throws NOT_FOUND, and NOT_ALLOWED for an administrator who does not own it. */
   delete(access: Access, id: string): Promise<void> {
     return this.#turns.run(id, async () => {
-      const record = await this.get(access, id);
-      if (record.projectId !== access.projectId) {
+      const record = await this.get(access.isAdmin ? { ...access, scope: null } : access, id);
+      if (!isInScope(access, record.projectId)) {
         throw new QinlingError('NOT_ALLOWED', 'Function can only be deleted by its owner.');
       }
       // in one transaction: a finished job goes with its function

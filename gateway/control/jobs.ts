@@ -3,11 +3,11 @@ import type { Access } from '../auth/access.ts';
 import type { Clock } from '../clock.ts';
 import { QinlingError, notFound } from '../errors.ts';
 import { JobStatus, type JobRecord, type JobStore } from '../store/job-store.ts';
-import type { Filter } from '../store/store.ts';
+import type { Chunks } from '../store/store.ts';
 import { scheduleChange, scheduleNew, type NewSchedule, type ScheduleChange } from './job-schedule.ts';
+import { listRecords, type ListRequest } from './lists.ts';
 import type { RunName, RunNames } from './run-names.ts';
 
-const LIST_PAGE = 500;
 /** A job that was changed by others whenever we looked is being worked on by a program that does not end. */
 const MAX_TRIES = 10;
 
@@ -71,16 +71,9 @@ export class Jobs {
     return record;
   }
 
-  /** The jobs in scope that the filters let through, oldest first, page by page. */
-  async *list(access: Access, filters: readonly Filter[]): AsyncIterable<JobRecord[]> {
-    let after: string | undefined;
-    for (;;) {
-      const page = { scope: access.scope, filters, after, limit: LIST_PAGE };
-      const records: JobRecord[] = await this.#store.list(page);
-      if (records.length > 0) yield records;
-      if (records.length < LIST_PAGE) return;
-      after = records.at(-1)!.id;
-    }
+  /** The jobs in scope that the filters let through, oldest first. Throws INVALID_INPUT for an unknown marker. */
+  list(access: Access, request: ListRequest): Chunks<JobRecord> {
+    return listRecords(this.#store, access.scope, request);
   }
 
   /** Throws NOT_FOUND, INVALID_INPUT. */

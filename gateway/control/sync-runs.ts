@@ -57,7 +57,8 @@ export class SyncRuns {
 
   #onEnd(run: SyncRun, call: Call, end: CallEnd, onDone: OnDone): void {
     this.#runningRows.remove(run);
-    if (end.kind === 'refused' && !run.isRecorded) {
+    const isTurnedAway = end.kind === 'refused' && end.error.code !== 'UNAVAILABLE'; // it may come again; there is no record
+    if (isTurnedAway && !run.isRecorded) {
       this.#openCalls.closed();
       return onDone(end.error, undefined);
     }

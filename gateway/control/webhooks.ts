@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { ownOnly, serviceIn, type Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
-import type { Filter } from '../store/store.ts';
+import type { Chunks } from '../store/store.ts';
 import type { WebhookRecord, WebhookStore } from '../store/webhook-store.ts';
 import type { Executions } from './executions.ts';
+import { listRecords, type ListRequest } from './lists.ts';
 import type { RunName, RunNames } from './run-names.ts';
 import { TokenBuckets, type TokenBucketsOptions } from './token-buckets.ts';
-
-const LIST_PAGE = 500;
 
 /** Undefined where it was not given. */
 export interface WebhookRequest extends RunName {
@@ -58,16 +57,9 @@ export class Webhooks {
     return record;
   }
 
-  /** The webhooks in scope that the filters let through, oldest first, page by page. */
-  async *list(access: Access, filters: readonly Filter[]): AsyncIterable<WebhookRecord[]> {
-    let after: string | undefined;
-    for (;;) {
-      const page = { scope: access.scope, filters, after, limit: LIST_PAGE };
-      const records: WebhookRecord[] = await this.#store.list(page);
-      if (records.length > 0) yield records;
-      if (records.length < LIST_PAGE) return;
-      after = records.at(-1)!.id;
-    }
+  /** The webhooks in scope that the filters let through, oldest first. Throws INVALID_INPUT for an unknown marker. */
+  list(access: Access, request: ListRequest): Chunks<WebhookRecord> {
+    return listRecords(this.#store, access.scope, request);
   }
 
   /** Throws NOT_FOUND, also for administrators of other projects; INVALID_INPUT. */

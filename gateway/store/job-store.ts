@@ -1,4 +1,4 @@
-import type { ExecutionRecord, Page, Scope, TimeMs } from './store.ts';
+import type { Chunks, ExecutionRecord, Page, Scope, TimeMs } from './store.ts';
 
 export const JobStatus = {
   Running: 'running',
@@ -47,7 +47,7 @@ export type RunReference =
 export interface JobStore {
   insert(record: JobRecord): Promise<void>;
   get(id: string, scope: Scope): Promise<JobRecord | undefined>;
-  list(page: Page): Promise<JobRecord[]>;
+  list(page: Page): Chunks<JobRecord>;
   /** The changed record; undefined, and nothing changed, where its status, next time or pattern is not as seen. */
   update(seen: JobRecord, change: JobChange): Promise<JobRecord | undefined>;
   /**

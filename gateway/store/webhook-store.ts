@@ -1,5 +1,5 @@
 import type { RunReference } from './job-store.ts';
-import type { Page, Scope, TimeMs } from './store.ts';
+import type { Chunks, Page, Scope, TimeMs } from './store.ts';
 
 /** A public URL that runs a function. */
 export interface WebhookRecord {
@@ -18,7 +18,7 @@ export interface WebhookRecord {
 export interface WebhookStore {
   insert(record: WebhookRecord): Promise<void>;
   get(id: string, scope: Scope): Promise<WebhookRecord | undefined>;
-  list(page: Page): Promise<WebhookRecord[]>;
+  list(page: Page): Chunks<WebhookRecord>;
   /** The record after the change, or undefined where there is none. Sets `updatedAt`. */
   update(id: string, change: Partial<Omit<WebhookRecord, 'id' | 'projectId'>>): Promise<WebhookRecord | undefined>;
   delete(id: string): Promise<boolean>;

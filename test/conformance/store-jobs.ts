@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JobStatus } from '../../gateway/store/job-store.ts';
+import type { Place } from '../../gateway/store/store.ts';
+import { collect } from '../support/collect.ts';
 import { executionRecord, functionRecord, jobRecord } from '../support/store-records.ts';
 import type { OpenStore } from './store.ts';
 
@@ -27,17 +29,17 @@ export function jobPromises(open: OpenStore): void {
     const records = Array.from({ length: 5 }, () => jobRecord());
     const foreign = jobRecord({ projectId: 'other' });
     for (const record of [foreign, ...records].toReversed()) await jobs.insert(record);
-    const page = (scope: string | null, after?: string) => jobs.list({ scope, filters: [], after, limit: 2 });
+    const page = (scope: string | null, after?: Place) => collect(jobs.list({ scope, filters: [], after, limit: 2 }));
 
     const first = await page('default');
     assert.deepEqual(first, records.slice(0, 2));
     await jobs.delete(first[1]!.id);
-    assert.deepEqual(await page('default', first[1]!.id), records.slice(2, 4));
-    assert.deepEqual(await page('default', records[3]!.id), records.slice(4));
-    assert.deepEqual(await jobs.list({ scope: 'other', filters: [], limit: 9 }), [foreign]);
-    assert.equal((await jobs.list({ scope: null, filters: [], limit: 9 })).length, 5);
+    assert.deepEqual(await page('default', first[1]), records.slice(2, 4));
+    assert.deepEqual(await page('default', records[3]), records.slice(4));
+    assert.deepEqual(await collect(jobs.list({ scope: 'other', filters: [], limit: 9 })), [foreign]);
+    assert.equal((await collect(jobs.list({ scope: null, filters: [], limit: 9 }))).length, 5);
     const filters = [{ field: 'projectId', operator: 'neq', values: ['default'] }] as const;
-    assert.deepEqual(await jobs.list({ scope: null, filters, limit: 9 }), [foreign]);
+    assert.deepEqual(await collect(jobs.list({ scope: null, filters, limit: 9 })), [foreign]);
   });
 
   test('a change of a job holds only while it is as it was seen', async (t) => {
@@ -72,7 +74,7 @@ export function jobPromises(open: OpenStore): void {
     const fired = await Promise.all(runs.map((run) => jobs.fire(seen, change, run)));
 
     assert.deepEqual(fired, [true, false, false]);
-    assert.deepEqual(await executions.list({ scope: null, filters: [], limit: 9 }), [runs[0]]);
+    assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 9 })), [runs[0]]);
     assert.equal((await functions.get(aFunction.id, null))!.count, 1);
     const { status, count, nextExecutionAt } = (await jobs.get(seen.id, null))!;
     assert.deepEqual([status, count, nextExecutionAt], [JobStatus.Done, 0, seen.nextExecutionAt]);
@@ -86,7 +88,7 @@ export function jobPromises(open: OpenStore): void {
 
     assert.equal(await jobs.fire(seen, { nextExecutionAt: seen.nextExecutionAt + 60_000, count: 1 }, null), true);
 
-    assert.deepEqual(await executions.list({ scope: null, filters: [], limit: 9 }), []);
+    assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 9 })), []);
     assert.equal((await jobs.get(seen.id, null))!.count, 1);
   });
 
@@ -141,6 +143,6 @@ export function jobPromises(open: OpenStore): void {
 
     await jobs.deleteFinished('f');
 
-    assert.deepEqual(await jobs.list({ scope: null, filters: [], limit: 9 }), [running, paused, ...others]);
+    assert.deepEqual(await collect(jobs.list({ scope: null, filters: [], limit: 9 })), [running, paused, ...others]);
   });
 }

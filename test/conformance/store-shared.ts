@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JobStatus } from '../../gateway/store/job-store.ts';
+import { collect } from '../support/collect.ts';
 import { executionRecord, finalRecord, functionRecord, jobRecord, success } from '../support/store-records.ts';
 import type { OpenShared } from './store.ts';
 
@@ -35,7 +36,7 @@ export function sharedPromises(openShared: OpenShared): void {
     await Promise.all(written);
 
     for (const { executions, functions } of stores) {
-      assert.equal((await executions.list({ scope: null, filters: [], limit: 999 })).length, 600);
+      assert.equal((await collect(executions.list({ scope: null, filters: [], limit: 999 }))).length, 600);
       assert.equal((await functions.get(aFunction.id, null))!.count, 600);
     }
   });
@@ -168,6 +169,6 @@ export function sharedPromises(openShared: OpenShared): void {
     await Promise.all([insert(4, a), insert(4, b)]);
     const both = await Promise.all([a.executions.prune(bounds), b.executions.prune(bounds)]);
     assert.equal(both[0] + both[1], 8);
-    assert.equal((await a.executions.list({ scope: null, filters: [], limit: 99 })).length, 5);
+    assert.equal((await collect(a.executions.list({ scope: null, filters: [], limit: 99 }))).length, 5);
   });
 }

@@ -1,3 +1,4 @@
+import { functionRoutes } from '../../gateway/api/functions.ts';
 import { jobRoutes } from '../../gateway/api/jobs.ts';
 import { webhookRoutes } from '../../gateway/api/webhooks.ts';
 import { Jobs } from '../../gateway/control/jobs.ts';
@@ -6,7 +7,8 @@ import type { TokenBucketsOptions } from '../../gateway/control/token-buckets.ts
 import { Webhooks } from '../../gateway/control/webhooks.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeExecutions } from './fake-executions.ts';
-import { startResourceServer } from './resource-server.ts';
+import { openFunctionsRig } from './functions-rig.ts';
+import { serveRoutes } from './resource-server.ts';
 
 /** Whoever runs what is registered when it is over: a test, or a suite with its `after`. */
 interface Cleaner {
@@ -23,14 +25,17 @@ export interface TriggerServerOptions {
 
 /** The routes of jobs and webhooks, with those of functions, at a time that stands still; no timer and no workers. */
 export async function startTriggerServer(cleaner: Cleaner, options: TriggerServerOptions = {}) {
+  const rig = await openFunctionsRig(cleaner);
   const executions = new FakeExecutions();
-  const server = await startResourceServer(cleaner, ({ store }) => {
-    const names = new RunNames(store.functions);
-    const jobs = new Jobs(store.jobs, names, { clock: new FakeClock(NOW_MS), onChange: () => undefined });
-    const rateLimit = options.rateLimit ?? { perSecond: 0, burst: 1 };
-    const webhooks = new Webhooks(store.webhooks, names, executions, rateLimit);
-    return [...jobRoutes(jobs), ...webhookRoutes(webhooks, options.publicEndpoint ?? '')];
-  });
-  const { id: functionId } = await server.create();
-  return { ...server, executions, functionId };
+  const names = new RunNames(rig.store.functions);
+  const jobs = new Jobs(rig.store.jobs, names, { clock: new FakeClock(NOW_MS), onChange: () => undefined });
+  const rateLimit = options.rateLimit ?? { perSecond: 0, burst: 1 };
+  const webhooks = new Webhooks(rig.store.webhooks, names, executions, rateLimit);
+  const routes = [
+    ...functionRoutes(rig.functions),
+    ...jobRoutes(jobs),
+    ...webhookRoutes(webhooks, options.publicEndpoint ?? ''),
+  ];
+  const { id: functionId } = await rig.create();
+  return { ...rig, ...(await serveRoutes(cleaner, rig.folder, routes)), executions, functionId };
 }

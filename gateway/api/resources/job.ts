@@ -1,9 +1,11 @@
-import type { JobRecord } from '../../store/job-store.ts';
+import { invalidInput } from '../../errors.ts';
+import { JobStatus, type JobRecord } from '../../store/job-store.ts';
 import { parseDateText } from '../date-text.ts';
 import { MAX_NAME_LENGTH, formatTime, formatTimeOrNull, parseText, wrongValue } from '../fields.ts';
 import { parseInput, renderInput } from '../input.ts';
 import { COMMON, choice, integer, json, text, time, uuid, type Resource } from './declaration.ts';
 
+const STATUSES = Object.values(JobStatus);
 const name = { maxLength: MAX_NAME_LENGTH, isNullable: true } as const;
 
 export const JOB = {
@@ -32,17 +34,22 @@ export const JOB = {
     }),
     function_input: {
       ...json(
-        { type: ['string', 'object'] },
-        { setOn: 'both', isNullable: true, help: 'The input of each execution: any text, or a JSON object.' },
+        { type: 'string' },
+        {
+          setOn: 'both',
+          isNullable: true,
+          help: 'The input of each execution: any text, or a JSON object; anything else counts as its JSON text.',
+        },
+        {},
       ),
       parse: parseInput,
     },
     status: {
-      ...choice(['running', 'paused', 'done', 'cancelled'], {
+      ...choice(STATUSES, {
         setOn: 'change',
         help: '`running`, `paused` and `cancelled` may be set while it is neither done nor cancelled.',
       }),
-      parse: (value: unknown, attribute: string) => parseText(value, attribute, MAX_NAME_LENGTH),
+      parse: parseStatus,
     },
     pattern: text({
       ...name,
@@ -83,6 +90,12 @@ export function renderJob(record: JobRecord): object {
     created_at: formatTime(record.createdAt),
     updated_at: formatTimeOrNull(record.updatedAt),
   };
+}
+
+function parseStatus(value: unknown, attribute: string): string {
+  const status = parseText(value, attribute, MAX_NAME_LENGTH);
+  if (!STATUSES.includes(status as JobStatus)) throw invalidInput('Invalid status.');
+  return status;
 }
 
 function parseTime(value: unknown, attribute: string): number {

@@ -1,10 +1,10 @@
 import { JobStatus, type JobChange, type JobRecord, type JobStore, type RunReference } from '../job-store.ts';
-import type { ExecutionRecord, Page, Scope, TimeMs } from '../store.ts';
-import { CreatedOrder } from './created-order.ts';
+import type { Chunks, ExecutionRecord, Filter, Page, Scope, TimeMs } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
 import type { SqliteExecutions } from './executions.ts';
-import { textColumn } from './filter.ts';
+import { inScope, textColumn } from './filter.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { KeysetList, type Road } from './keyset-list.ts';
 
 interface JobRow {
   id: string;
@@ -40,6 +40,8 @@ const NAMES = [
   'updated_at',
 ] as const;
 const COLUMNS = NAMES.join(', ');
+/** About what the columns of a row take. */
+const ROW_BYTES = 500;
 const FILTERS = { projectId: textColumn('project_id'), status: textColumn('status') };
 /** What a decision about a job rests on. */
 const AS_SEEN = ['status', 'nextExecutionAt', 'pattern'] as const;
@@ -48,7 +50,7 @@ const UNFINISHED = "status IN ('running', 'paused')";
 export class SqliteJobs implements JobStore {
   readonly #commit: GroupCommit;
   readonly #executions: SqliteExecutions;
-  readonly #order: CreatedOrder<JobRow>;
+  readonly #list: KeysetList<JobRow>;
   readonly #put: Statement<Value[]>;
   readonly #get: Statement<[string, Scope, Scope], JobRow>;
   readonly #delete: Statement<[string]>;
@@ -61,7 +63,15 @@ export class SqliteJobs implements JobStore {
   constructor(database: Database, commit: GroupCommit, executions: SqliteExecutions) {
     this.#commit = commit;
     this.#executions = executions;
-    this.#order = new CreatedOrder(database, 'jobs', COLUMNS, FILTERS);
+    this.#list = new KeysetList(database, commit, {
+      table: 'jobs',
+      select: `SELECT ${COLUMNS}`,
+      order: ['created_at', 'id'],
+      start: [-1, ''],
+      columns: FILTERS,
+      roadOf,
+      bytesOf: (row) => ROW_BYTES + (row.function_input?.length ?? 0),
+    });
     this.#put = database.prepare(
       `INSERT OR REPLACE INTO jobs (${COLUMNS}) VALUES (${NAMES.map(() => '?').join(', ')})`,
     );
@@ -91,8 +101,11 @@ export class SqliteJobs implements JobStore {
     return this.#commit.read(() => toRecord(this.#get.get(id, scope, scope)));
   }
 
-  list(page: Page): Promise<JobRecord[]> {
-    return this.#commit.read(() => this.#order.page(page).map((row) => toRecord(row)!));
+  async *list({ scope, filters, after, limit }: Page): Chunks<JobRecord> {
+    const place = after === undefined ? undefined : [after.createdAt, after.id];
+    for await (const rows of this.#list.read(inScope(scope, filters), place, limit)) {
+      yield rows.map((row) => toRecord(row)!);
+    }
   }
 
   update(seen: JobRecord, change: JobChange): Promise<JobRecord | undefined> {
@@ -160,6 +173,13 @@ export class SqliteJobs implements JobStore {
       record.updatedAt,
     );
   }
+}
+
+/** A project's own have an index in the order of the list. */
+function roadOf(filters: readonly Filter[]): Road {
+  const ofProject = filters.find(({ field, operator }) => field === 'projectId' && operator === 'eq');
+  if (ofProject === undefined) return { index: 'INDEXED BY jobs_order', covered: [] };
+  return { index: 'INDEXED BY jobs_project_order', covered: [ofProject] };
 }
 
 function toRecord(row: JobRow | undefined): JobRecord | undefined {

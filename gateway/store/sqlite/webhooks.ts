@@ -1,10 +1,10 @@
 import type { RunReference } from '../job-store.ts';
-import type { Page, Scope } from '../store.ts';
+import type { Chunks, Filter, Page, Scope } from '../store.ts';
 import type { WebhookRecord, WebhookStore } from '../webhook-store.ts';
-import { CreatedOrder } from './created-order.ts';
 import type { Database, Statement, Value } from './database.ts';
-import { textColumn } from './filter.ts';
+import { inScope, textColumn } from './filter.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { KeysetList, type Road } from './keyset-list.ts';
 
 interface WebhookRow {
   id: string;
@@ -18,11 +18,13 @@ interface WebhookRow {
 }
 
 const COLUMNS = 'id, project_id, description, function_id, function_version, function_alias, created_at, updated_at';
+/** About what the columns of a row take. */
+const ROW_BYTES = 500;
 const FILTERS = { projectId: textColumn('project_id') };
 
 export class SqliteWebhooks implements WebhookStore {
   readonly #commit: GroupCommit;
-  readonly #order: CreatedOrder<WebhookRow>;
+  readonly #list: KeysetList<WebhookRow>;
   readonly #put: Statement<Value[]>;
   readonly #get: Statement<[string, Scope, Scope], WebhookRow>;
   readonly #delete: Statement<[string]>;
@@ -31,7 +33,15 @@ export class SqliteWebhooks implements WebhookStore {
 
   constructor(database: Database, commit: GroupCommit) {
     this.#commit = commit;
-    this.#order = new CreatedOrder(database, 'webhooks', COLUMNS, FILTERS);
+    this.#list = new KeysetList(database, commit, {
+      table: 'webhooks',
+      select: `SELECT ${COLUMNS}`,
+      order: ['created_at', 'id'],
+      start: [-1, ''],
+      columns: FILTERS,
+      roadOf,
+      bytesOf: (row) => ROW_BYTES + (row.description?.length ?? 0),
+    });
     this.#put = database.prepare(`INSERT OR REPLACE INTO webhooks (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#get = database.prepare(`SELECT ${COLUMNS} FROM webhooks WHERE id = ? AND (? IS NULL OR project_id = ?)`);
     this.#delete = database.prepare('DELETE FROM webhooks WHERE id = ?');
@@ -49,8 +59,11 @@ export class SqliteWebhooks implements WebhookStore {
     return this.#commit.read(() => toRecord(this.#get.get(id, scope, scope)));
   }
 
-  list(page: Page): Promise<WebhookRecord[]> {
-    return this.#commit.read(() => this.#order.page(page).map((row) => toRecord(row)!));
+  async *list({ scope, filters, after, limit }: Page): Chunks<WebhookRecord> {
+    const place = after === undefined ? undefined : [after.createdAt, after.id];
+    for await (const rows of this.#list.read(inScope(scope, filters), place, limit)) {
+      yield rows.map((row) => toRecord(row)!);
+    }
   }
 
   update(id: string, change: Partial<Omit<WebhookRecord, 'id' | 'projectId'>>): Promise<WebhookRecord | undefined> {
@@ -89,6 +102,13 @@ export class SqliteWebhooks implements WebhookStore {
       record.updatedAt,
     );
   }
+}
+
+/** A project's own have an index in the order of the list. */
+function roadOf(filters: readonly Filter[]): Road {
+  const ofProject = filters.find(({ field, operator }) => field === 'projectId' && operator === 'eq');
+  if (ofProject === undefined) return { index: 'INDEXED BY webhooks_order', covered: [] };
+  return { index: 'INDEXED BY webhooks_project_order', covered: [ofProject] };
 }
 
 function toRecord(row: WebhookRow | undefined): WebhookRecord | undefined {

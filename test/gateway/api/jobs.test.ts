@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JobStatus } from '../../../gateway/store/job-store.ts';
+import { collect } from '../../support/collect.ts';
 import { jobRecord } from '../../support/store-records.ts';
 import { NOW_MS, startTriggerServer } from '../../support/trigger-server.ts';
 
@@ -267,6 +268,7 @@ test('a change that breaks a rule is refused', async (t) => {
   for (const job of [paused, done, often]) await store.jobs.insert(job);
   const bad: readonly (readonly [id: string, body: Record<string, unknown>, status: number, text: string | RegExp])[] =
     [
+      [done.id, { status: 'running' }, 400, 'Can not update a finished job.'],
       [done.id, {}, 400, 'Can not update a finished job.'],
       [paused.id, { pattern: '* * * * *' }, 400, 'Can not change job type.'],
       [often.id, { pattern: '' }, 400, 'Can not change job type.'],
@@ -335,5 +337,5 @@ test('the finished jobs of a function go with it', async (t) => {
 
   assert.equal((await send('DELETE', `/v1/functions/${functionId}`)).status, 204);
 
-  assert.deepEqual(await store.jobs.list({ scope: null, filters: [], limit: 9 }), [other]);
+  assert.deepEqual(await collect(store.jobs.list({ scope: null, filters: [], limit: 9 })), [other]);
 });

@@ -4,6 +4,7 @@ import { JobTimer } from '../../../gateway/control/job-timer.ts';
 import { QinlingError, notFound } from '../../../gateway/errors.ts';
 import { JobStatus, type JobRecord } from '../../../gateway/store/job-store.ts';
 import type { Store } from '../../../gateway/store/store.ts';
+import { collect } from '../../support/collect.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeExecutions } from '../../support/fake-executions.ts';
 import { jobRecord } from '../../support/store-records.ts';
@@ -35,7 +36,7 @@ test('a job runs at its time, not before, and within a second', async (t) => {
     description: `Created by Job ${job.id}`,
   });
   assert.deepEqual([access.projectId, access.isAdmin, access.scope], ['default', false, null]);
-  const recorded = await store.executions.list({ scope: 'default', filters: [], limit: 9 });
+  const recorded = await collect(store.executions.list({ scope: 'default', filters: [], limit: 9 }));
   assert.deepEqual(
     recorded.map(({ description }) => description),
     [`Created by Job ${job.id}`],
@@ -146,7 +147,7 @@ test('two timers on one store run each due time once', async (t) => {
     await Promise.all([first.clock.asleep(), second.clock.asleep()]);
   }
 
-  const recorded = await store.executions.list({ scope: null, filters: [], limit: 999 });
+  const recorded = await collect(store.executions.list({ scope: null, filters: [], limit: 999 }));
   const runs = new Map<string, number>();
   for (const { description } of recorded) runs.set(description!, (runs.get(description!) ?? 0) + 1);
   assert.deepEqual([...new Set(runs.values())], [3]); // at once, at 10:21:00 and at 10:22:00
@@ -177,7 +178,7 @@ for (const [what, refusal] of BROKEN) {
     const { status, count, nextExecutionAt } = await read(often);
     assert.deepEqual([status, count, nextExecutionAt], [JobStatus.Running, 1, NOW + 30 * SECOND]);
     assert.equal((await read(healthy)).status, JobStatus.Done);
-    const recorded = await store.executions.list({ scope: null, filters: [], limit: 9 });
+    const recorded = await collect(store.executions.list({ scope: null, filters: [], limit: 9 }));
     assert.deepEqual(
       recorded.map(({ description }) => description),
       [`Created by Job ${healthy.id}`],

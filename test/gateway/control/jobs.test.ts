@@ -6,6 +6,7 @@ import { RunNames } from '../../../gateway/control/run-names.ts';
 import { QinlingError } from '../../../gateway/errors.ts';
 import { JobStatus, type JobStore } from '../../../gateway/store/job-store.ts';
 import { accessOf, adminOf } from '../../support/access.ts';
+import { collect } from '../../support/collect.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { functionRecord } from '../../support/store-records.ts';
 import { openThrowAwayStore } from '../../support/throw-away-store.ts';
@@ -38,8 +39,8 @@ test('a job belongs to who made it, and is for nobody else but administrators', 
   await assert.rejects(jobs.update(theirs, job.id, { ...UNCHANGED, name: 'x' }), unknown);
   await assert.rejects(jobs.delete(theirs, job.id), unknown);
   assert.deepEqual(await jobs.get(adminOf('theirs'), job.id), job);
-  assert.deepEqual(await collect(jobs.list(mine, [])), [job]);
-  assert.deepEqual(await collect(jobs.list(theirs, [])), []);
+  assert.deepEqual(await collect(jobs.list(mine, { filters: [] })), [job]);
+  assert.deepEqual(await collect(jobs.list(theirs, { filters: [] })), []);
   await jobs.delete(adminOf('theirs'), job.id);
   await assert.rejects(jobs.get(mine, job.id), unknown);
 });
@@ -139,10 +140,4 @@ function meddling(store: JobStore, meddle: () => Promise<unknown>): JobStore {
       return store.update(seen, change);
     },
   } as unknown as JobStore;
-}
-
-async function collect<T>(pages: AsyncIterable<T[]>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const page of pages) all.push(...page);
-  return all;
 }

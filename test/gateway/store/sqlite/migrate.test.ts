@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { openDatabase, type Database } from '../../../../gateway/store/sqlite/database.ts';
 import { migrate } from '../../../../gateway/store/sqlite/migrate.ts';
 import { openSqliteStore } from '../../../../gateway/store/sqlite/sqlite-store.ts';
+import { collect } from '../../../support/collect.ts';
 import { finalRecord } from '../../../support/store-records.ts';
 import { databasePath } from '../../../support/throw-away-store.ts';
 
@@ -44,7 +45,7 @@ test('processes that open a new database at the same time all can use it', async
   for (const end of await Promise.all(ends)) assert.deepEqual(end, ['written\n', 0, null]);
   const store = await openSqliteStore({ path, synchronous: 'normal' });
   t.after(() => store.close());
-  assert.equal((await store.executions.list({ scope: null, filters: [], limit: 9 })).length, 4);
+  assert.equal((await collect(store.executions.list({ scope: null, filters: [], limit: 9 }))).length, 4);
 });
 
 test('every migration is applied once, in the order of names', (t) => {
