@@ -87,9 +87,13 @@ export class FakeAgent implements LinkSocket {
     });
   }
 
-  result({ slot }: Invoke, outcome: Outcome = Outcome.Returned, output = '1', durationMicros = 100): void {
-    const log = NO_BYTES;
+  result({ slot }: Invoke, outcome: Outcome = Outcome.Returned, output = '1', durationMicros = 100, text = ''): void {
+    const log = Buffer.from(text);
     this.say({ kind: Kind.Result, slot, outcome, durationMicros, output: Buffer.from(output), log, isLogCut: false });
+  }
+
+  prints({ slot }: Invoke, offset: number, text: string): void {
+    this.say({ kind: Kind.Log, slot, offset, log: Buffer.from(text) });
   }
 
   of<K extends GatewayMessage['kind']>(kind: K): Extract<GatewayMessage, { kind: K }>[] {
