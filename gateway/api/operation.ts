@@ -29,6 +29,8 @@ export interface OperationDoc {
   readonly body?: { readonly resource: Resource; readonly on: 'create' | 'change' } | { readonly schema: JsonSchema };
   readonly encodings?: readonly BodyEncoding[];
   readonly query?: QueryArguments;
+  /** Headers of the request that are the operation's own. */
+  readonly headers?: QueryArguments;
   /** The status of success. */
   readonly status: number;
   readonly answer: Answer;
