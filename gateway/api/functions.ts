@@ -128,6 +128,7 @@ function readRequest({ fields, files }: Form, on: 'create' | 'change'): Function
     cpu: given.cpu,
     memorySize: given.memory_size,
     timeout: given.timeout,
+    retry: given.retry,
     md5: given.md5sum,
     upload: files.get('package'),
   };

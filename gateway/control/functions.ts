@@ -3,6 +3,7 @@ import { isInScope, type Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { PackageBuilder } from '../packages/package-builder.ts';
 import type { PackageStorage, StoredFile } from '../storage/package-storage.ts';
+import type { RetryPolicy } from '../store/attempts.ts';
 import { RuntimeStatus, type Chunks, type CodeDocument, type FunctionRecord, type Store } from '../store/store.ts';
 import { readCode, refuseUnsupported, toObject, withMd5 } from './function-code.ts';
 import { parseLimit, type ResourceLimits } from './function-limits.ts';
@@ -23,6 +24,8 @@ export interface FunctionRequest {
   readonly cpu: unknown;
   readonly memorySize: unknown;
   readonly timeout: unknown;
+  /** Checked; null takes it away. */
+  readonly retry?: RetryPolicy | null | undefined;
   readonly md5: string | undefined;
   readonly upload: Upload | undefined;
 }
@@ -91,6 +94,7 @@ export class Functions {
         cpuMillicores,
         memoryBytes,
         timeoutSeconds,
+        retry: request.retry ?? null,
         count: 0,
         latestVersion: 0,
         createdAt: Date.now(),
@@ -170,6 +174,7 @@ export class Functions {
     if (request.name !== undefined) change.name = request.name;
     if (request.description !== undefined) change.description = request.description;
     if (request.timeout !== undefined) change.timeoutSeconds = parseLimit('timeout', request.timeout, limits);
+    if (request.retry !== undefined) change.retry = request.retry;
     if (request.cpu !== undefined) change.cpuMillicores = parseLimit('cpu', request.cpu, limits);
     if (request.memorySize !== undefined) change.memoryBytes = parseLimit('memory', request.memorySize, limits);
     if (request.entry !== undefined) change.entry = request.entry;

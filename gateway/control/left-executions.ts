@@ -1,7 +1,11 @@
+import { invocationId, parseInvocationId } from '../invocation-id.ts';
 import type { Link } from '../link/link.ts';
 import type { PendingCall } from '../link/pending-table.ts';
-import type { ExecutionOutcome, ExecutionStore } from '../store/store.ts';
+import type { ExecutionOutcome, ExecutionRecord, ExecutionStore } from '../store/store.ts';
+import { attemptNumber } from './attempts.ts';
+import type { LiveRun } from './log-followers.ts';
 import { lostOutcome, toExecutionOutcome } from './outcome.ts';
+import type { Settlement } from './settlement.ts';
 
 const PAGE = 500;
 
@@ -11,34 +15,47 @@ export interface LeftExecutionsOptions {
   readonly onFault: (cause: unknown, message: string) => void;
 }
 
+type Left = Pick<ExecutionRecord, 'id' | 'attempts'>;
+
 /** Executions that an earlier process had started: agents bring their ends, or they are settled as lost. */
 export class LeftExecutions {
   readonly #store: ExecutionStore;
+  readonly #settlement: Settlement;
   readonly #options: LeftExecutionsOptions;
+  /** Invocations that agents brought, by their ids. */
   readonly #adopted = new Set<string>();
+  /** Those of them that have not ended, by the ids of their executions. */
+  readonly #live = new Map<string, LiveRun>();
 
-  constructor(store: ExecutionStore, options: LeftExecutionsOptions) {
+  constructor(store: ExecutionStore, settlement: Settlement, options: LeftExecutionsOptions) {
     this.#store = store;
+    this.#settlement = settlement;
     this.#options = options;
   }
 
   /** Resolves when all that were left are known; where no agent can bring one, when they are settled. */
   async start(): Promise<void> {
     const left = await this.#listStarted();
-    const settleLeft = () => this.#settleLost(left.filter((id) => !this.#adopted.has(id)));
+    const isLost = ({ id, attempts }: Left) => !this.#adopted.has(invocationId(id, attempts?.number));
+    const settleLeft = () => this.#settleLost(left.filter(isLost));
     if (this.#options.returnGraceMs === 0) await settleLeft();
     else setTimeout(() => void settleLeft(), this.#options.returnGraceMs).unref();
   }
 
+  find(executionId: string): LiveRun | undefined {
+    return this.#live.get(executionId);
+  }
+
   /** An agent brings an invocation that an earlier process of the gateway sent. */
-  adoptCall(executionId: string, link: Link): PendingCall {
-    this.#adopted.add(executionId);
-    const settle = (outcome: ExecutionOutcome) =>
-      this.#store
-        .settle(executionId, outcome)
-        .catch((cause: unknown) => this.#options.onFault(cause, `execution ${executionId} was not settled`));
-    return {
-      executionId,
+  adoptCall(id: string, link: Link): PendingCall {
+    const { executionId, attempt } = parseInvocationId(id);
+    this.#adopted.add(id);
+    const settle = (outcome: ExecutionOutcome) => {
+      if (this.#live.get(executionId)?.call === call) this.#live.delete(executionId);
+      return this.#settle(executionId, attempt, outcome);
+    };
+    const call: PendingCall = {
+      executionId: id,
       expiresAtMs: Number.POSITIVE_INFINITY,
       onResult: (result, slot) => {
         const outcome = toExecutionOutcome({ kind: 'outcome', result, isLoaded: true }, 0)!;
@@ -47,19 +64,31 @@ export class LeftExecutions {
       onNotReceived: () => void settle(lostOutcome()),
       onLost: () => void settle(lostOutcome()),
     };
+    this.#live.set(executionId, { call, link });
+    return call;
   }
 
-  async #listStarted(): Promise<string[]> {
-    const ids: string[] = [];
-    for (;;) {
-      const records = await this.#store.listStarted(ids.at(-1), PAGE);
-      for (const record of records) ids.push(record.id);
-      if (records.length < PAGE) return ids;
+  /** Ends an attempt that was brought; one that the execution has left behind changes nothing. */
+  async #settle(executionId: string, attempt: number, outcome: ExecutionOutcome): Promise<void> {
+    try {
+      const record = await this.#store.get(executionId, null);
+      if (record !== undefined && attemptNumber(record) === attempt) await this.#settlement.end(record, outcome);
+    } catch (cause) {
+      this.#options.onFault(cause, `execution ${executionId} was not settled`);
     }
   }
 
-  async #settleLost(ids: readonly string[]): Promise<void> {
-    const settled = ids.map((id) => this.#store.settle(id, lostOutcome()));
+  async #listStarted(): Promise<Left[]> {
+    const left: Left[] = [];
+    for (;;) {
+      const records = await this.#store.listStarted(left.at(-1)?.id, PAGE);
+      for (const { id, attempts } of records) left.push({ id, attempts });
+      if (records.length < PAGE) return left;
+    }
+  }
+
+  async #settleLost(left: readonly Left[]): Promise<void> {
+    const settled = left.map((record) => this.#settlement.end(record, lostOutcome()));
     await Promise.all(settled).catch((cause: unknown) =>
       this.#options.onFault(cause, 'lost executions were not settled'),
     );

@@ -1,3 +1,4 @@
+import type { RetryPolicy } from '../store/attempts.ts';
 import type { FunctionRecord } from '../store/store.ts';
 
 /** What a call runs once aliases are resolved: a function's version with its code and limits. */
@@ -14,6 +15,8 @@ export interface Target {
   readonly cpuMillicores: number;
   readonly memoryBytes: number;
   readonly timeoutMs: number;
+  /** For asynchronous executions that are accepted now. */
+  readonly retry: RetryPolicy | null;
 }
 
 /** The target of a package function's version 0. */
@@ -34,5 +37,6 @@ export function toTarget(record: FunctionRecord, runtimeId: string, poolName: st
     cpuMillicores,
     memoryBytes,
     timeoutMs: record.timeoutSeconds * 1000,
+    retry: record.retry,
   };
 }

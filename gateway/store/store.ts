@@ -7,6 +7,9 @@
  * were called before it. A failed commit rejects every write of its group and leaves none of them behind.
  */
 
+import type { Attempts, RetryPolicy } from './attempts.ts';
+import type { IdempotencyKey, TakenKey } from './idempotency-key.ts';
+
 /** Times are milliseconds since 1970 UTC everywhere in the store. */
 export type TimeMs = number;
 
@@ -50,6 +53,8 @@ export interface FunctionRecord {
   readonly cpuMillicores: number;
   readonly memoryBytes: number;
   readonly timeoutSeconds: number;
+  /** For asynchronous executions; null where they are run once. */
+  readonly retry: RetryPolicy | null;
   /** Accepted executions of version 0. Raised by the store with each inserted execution. */
   readonly count: number;
   readonly latestVersion: number;
@@ -81,8 +86,10 @@ export interface ExecutionRecord {
   readonly output: string | null;
   /** Null where the contract shows no duration. */
   readonly durationSeconds: number | null;
-  /** True once an attempt may have been sent to an agent: such an execution is never started again by itself. */
+  /** True once the attempt may have been sent to an agent: such an attempt is never started again by itself. */
   readonly isStarted: boolean;
+  /** Null where it is run once, as by default. */
+  readonly attempts: Attempts | null;
   readonly createdAt: TimeMs;
   readonly updatedAt: TimeMs | null;
 }
@@ -167,19 +174,47 @@ export interface ExecutionStore {
    * `log` belongs to final ones. Hot: called once a warm call.
    */
   insert(record: ExecutionRecord, log: ExecutionLog | null): Promise<void>;
-  /** Marks that an attempt may have started. False: no such running, unstarted execution (deleted or settled). */
-  markStarted(id: string): Promise<boolean>;
-  /** Ends a running execution. False: it was final already, or is gone; nothing changed. */
-  settle(id: string, outcome: ExecutionOutcome): Promise<boolean>;
+  /**
+   * The same, once: where the key was taken since `takenSince`, nothing is written, and it resolves with what took it.
+   * Undefined: the execution was added, and has the key.
+   */
+  insertOnce(record: ExecutionRecord, key: IdempotencyKey, takenSince: TimeMs): Promise<TakenKey | undefined>;
+  /** What took the key since then. */
+  findKey(projectId: string, text: string, takenSince: TimeMs): Promise<TakenKey | undefined>;
+  /** Takes a running execution and its key back as if they had never been: it did not run. */
+  withdraw(record: ExecutionRecord, key: IdempotencyKey): Promise<void>;
+  /** Marks that the attempt may have started. False: there is no such attempt that waits for its start. */
+  markStarted(id: string, attempt?: number): Promise<boolean>;
+  /**
+   * Ends a running execution in this attempt (1 where none is given). False: it was final already, is in another attempt,
+   * or is gone; nothing changed.
+   */
+  settle(id: string, outcome: ExecutionOutcome, attempt?: number): Promise<boolean>;
+  /** Ends this attempt of a running execution; the next one is due at that time. False as for `settle`. */
+  postpone(id: string, attempt: number, dueAt: TimeMs, log: ExecutionLog | null): Promise<boolean>;
+  /**
+   * Begins another round of a final, asynchronous execution: it is running, without result and log, its next attempt is
+   * due at that time. Undefined: there is no such execution.
+   */
+  redrive(id: string, dueAt: TimeMs): Promise<ExecutionRecord | undefined>;
   get(id: string, scope: Scope): Promise<ExecutionRecord | undefined>;
   /** The log; undefined where there is no such execution, null where it has no log yet. */
   getLog(id: string): Promise<ExecutionLog | null | undefined>;
   list(page: Page): Chunks<ExecutionRecord>;
   delete(id: string): Promise<boolean>;
-  /** Running executions that no attempt was started for, oldest first: what a gateway takes up after a restart. */
+  /**
+   * Running executions whose attempt did not start and waits for no time, oldest first: what a gateway takes up after a
+   * restart.
+   */
   listUnstarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
   /** Running executions whose attempt had started, oldest first: what a gateway settles after a restart. */
   listStarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
+  /** Waiting attempts that are due, those first that were due first. */
+  listDue(now: TimeMs, limit: number): Promise<ExecutionRecord[]>;
+  /** When the next attempt is due after that time; undefined where none waits. */
+  nextDueAt(after: TimeMs): Promise<TimeMs | undefined>;
+  /** Removes at most `limit` keys that were taken before. Resolves with the number removed. */
+  pruneKeys(bounds: { takenBefore: TimeMs; limit: number }): Promise<number>;
   /**
    * Removes at most `limit` final executions that were created before `olderThan`, or that are more than the newest
    * `keep`; oldest first. Resolves with the number removed.

@@ -1,8 +1,10 @@
 import { describe, type TestContext } from 'node:test';
 import type { Store } from '../../gateway/store/store.ts';
+import { attemptPromises } from './store-attempts.ts';
 import { executionPromises } from './store-executions.ts';
 import { filterPromises } from './store-filters.ts';
 import { functionPromises } from './store-functions.ts';
+import { keyPromises } from './store-keys.ts';
 import { pagingPromises } from './store-paging.ts';
 import { prunePromises } from './store-prune.ts';
 import { runtimePromises } from './store-runtimes.ts';
@@ -17,6 +19,8 @@ export function storeContract(name: string, open: OpenStore): void {
     runtimePromises(open);
     functionPromises(open);
     executionPromises(open);
+    attemptPromises(open);
+    keyPromises(open);
     writePromises(open);
     pagingPromises(open);
     filterPromises(open);

@@ -1,3 +1,4 @@
+import type { RetryPolicy } from '../attempts.ts';
 import type { Chunks, CodeDocument, Filter, FunctionRecord, FunctionStore, Page, Scope } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
 import { inScope, textColumn, type FilterColumns } from './filter.ts';
@@ -16,6 +17,7 @@ interface FunctionRow {
   cpu_millicores: number;
   memory_bytes: number;
   timeout_seconds: number;
+  retry: string | null;
   count: number;
   latest_version: number;
   created_at: number;
@@ -34,6 +36,7 @@ const NAMES = [
   'cpu_millicores',
   'memory_bytes',
   'timeout_seconds',
+  'retry',
   'count',
   'latest_version',
   'created_at',
@@ -124,9 +127,9 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     return this.#commit.read(() => this.#hasDigest.get(digest) !== undefined);
   }
 
-  /** Hot. Raises a function's count by one in the group that is being committed. */
-  countExecution(functionId: string): void {
-    this.#counts.set(functionId, (this.#counts.get(functionId) ?? 0) + 1);
+  /** Hot. Raises a function's count by one (or takes one back) in the group that is being committed. */
+  countExecution(functionId: string, change: 1 | -1 = 1): void {
+    this.#counts.set(functionId, (this.#counts.get(functionId) ?? 0) + change);
   }
 
   apply(): void {
@@ -153,6 +156,7 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
       record.cpuMillicores,
       record.memoryBytes,
       record.timeoutSeconds,
+      record.retry === null ? null : JSON.stringify(record.retry),
       record.count,
       record.latestVersion,
       record.createdAt,
@@ -181,6 +185,7 @@ function toRecord(row: FunctionRow | undefined): FunctionRecord | undefined {
     cpuMillicores: row.cpu_millicores,
     memoryBytes: row.memory_bytes,
     timeoutSeconds: row.timeout_seconds,
+    retry: row.retry === null ? null : (JSON.parse(row.retry) as RetryPolicy),
     count: row.count,
     latestVersion: row.latest_version,
     createdAt: row.created_at,
