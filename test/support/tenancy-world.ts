@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../gateway/config/load.ts';
 import { startGateway, type StartedGateway } from '../../gateway/gateway.ts';
@@ -100,6 +101,40 @@ export class Project {
 
   async newFunction(): Promise<string> {
     return idOf(await this.member.must('POST', '/v1/functions', this.functionForm()));
+  }
+
+  /** The path of a function that has one version. */
+  async newVersion(): Promise<string> {
+    const path = `/v1/functions/${await this.newFunction()}/versions`;
+    const { version_number: number } = await this.member.must('POST', path, { description: this.mark });
+    return `${path}/${String(number)}`;
+  }
+
+  /** Its name. */
+  async newAlias(): Promise<string> {
+    return String((await this.member.must('POST', '/v1/aliases', await this.aliasBody()))['name']);
+  }
+
+  async aliasBody(): Promise<Readonly<Record<string, unknown>>> {
+    return { name: randomUUID(), function_id: await this.newFunction(), description: this.mark };
+  }
+
+  async newJob(): Promise<string> {
+    return idOf(await this.member.must('POST', '/v1/jobs', await this.jobBody()));
+  }
+
+  /** Of a job that runs only long after the test. */
+  async jobBody(): Promise<Readonly<Record<string, unknown>>> {
+    const [functionId, time] = [await this.newFunction(), '2100-01-01T00:00:00Z'];
+    return { name: this.mark, function_id: functionId, first_execution_time: time, function_input: '{}' };
+  }
+
+  async newWebhook(): Promise<string> {
+    return idOf(await this.member.must('POST', '/v1/webhooks', await this.webhookBody()));
+  }
+
+  async webhookBody(): Promise<Readonly<Record<string, unknown>>> {
+    return { function_id: await this.newFunction(), description: this.mark };
   }
 
   async newExecution(): Promise<string> {
