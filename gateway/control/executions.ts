@@ -70,6 +70,16 @@ export class Executions {
     this.#idempotent = new IdempotentCalls(store, this.#waiters, options.onFault);
   }
 
+  /** Callers that wait for an end. */
+  get waiterCount(): number {
+    return this.#waiters.count;
+  }
+
+  /** Readers of logs of executions that run. */
+  get followerCount(): number {
+    return this.#followers.count;
+  }
+
   /** Takes up what an earlier process left: unstarted executions run, started ones are settled (or brought by agents). */
   async start(invoker: Invoker): Promise<void> {
     this.#sync.start(invoker);
