@@ -65,8 +65,11 @@ class Assignment {
 
   /** Fetches the package and loads the first process. Throws LoadError where that is the function's own fault. */
   async start(): Promise<void> {
-    this.#packageDirectory = await this.#context.packages.take(this.bind.packageDigest);
+    const { packages } = this.#context;
+    const directory = await packages.take(this.bind.packageDigest);
+    if (this.#ended.signal.aborted) packages.giveBack(this.bind.packageDigest);
     this.#ended.signal.throwIfAborted();
+    this.#packageDirectory = directory;
     await this.#load();
   }
 
