@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import type { BodyHead } from './body.ts';
 import type { NativeResponse } from './server.ts';
 
 /** Unread bytes of an upload at which the client is told to wait. */
@@ -10,11 +9,9 @@ const UPLOAD_BUFFER_BYTES = 1024 * 1024;
  * away; the stream is destroyed then, and `res` left alone. A stream that is destroyed before its end must be so before
  * the answer: what still comes is thrown away, so that the client hears it.
  *
- * A client that is faster than our disk is told to wait, except in a chunked body, which uWebSockets.js does not take up
- * again after a pause; the limit of an upload bounds what is in memory then.
+ * A client that is faster than our disk is told to wait.
  */
-export function openBodyStream(res: NativeResponse, head: BodyHead, signal: AbortSignal): Readable {
-  const mayPause = head.contentLength !== undefined;
+export function openBodyStream(res: NativeResponse, signal: AbortSignal): Readable {
   let isPaused = false;
   const goOn = () => {
     if (isPaused && !signal.aborted) res.resume();
@@ -32,7 +29,7 @@ export function openBodyStream(res: NativeResponse, head: BodyHead, signal: Abor
     if (stream.destroyed) return;
     const isRoom = stream.push(Buffer.from(new Uint8Array(chunk)));
     if (isLast) stream.push(null);
-    else if (!isRoom && !isPaused && mayPause) {
+    else if (!isRoom && !isPaused) {
       isPaused = true;
       res.pause();
     }
