@@ -236,6 +236,44 @@ test('short invocations are piled up at one process', async () => {
   assert.deepEqual([host.loads.length, results.length], [1, 19]);
 });
 
+test('nothing is put behind an invocation that turns out to take long', async () => {
+  const { host, invoke, bound } = open(2);
+  const child = await bound();
+  invoke();
+  child.finish('returned', { durationMicros: SHORT_MICROS });
+  invoke(); // long, as nobody knows yet
+  invoke(); // behind it, since calls were short
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  invoke();
+  await until(() => host.children.length === 2 && host.children[1]!.inFlight === 1, 'a process for it');
+  assert.deepEqual(
+    child.given.map(({ executionId }) => executionId),
+    ['e1', 'e2'],
+  );
+});
+
+test('what waits while every process takes long is handed back, what runs is not', async () => {
+  const { host, outcomes, invoke, bound } = open(2);
+  const child = await bound();
+  invoke();
+  child.finish('returned', { durationMicros: SHORT_MICROS });
+  invoke();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  invoke();
+  await until(() => host.children.length === 2 && host.children[1]!.inFlight === 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const waiting = [invoke(), invoke(), invoke()];
+  await until(() => outcomes().length === 4);
+  assert.deepEqual(
+    outcomes().slice(1),
+    waiting.map((slot) => [slot, Outcome.NotStarted]),
+  );
+  assert.deepEqual(
+    host.children.map(({ inFlight }) => inFlight),
+    [1, 1],
+  );
+});
+
 test('a process that dies ends its own invocation only, and has a successor', async () => {
   const { host, outcomes, invoke, bound } = open(1);
   const first = await bound();

@@ -75,6 +75,23 @@ test('parallel calls of a function that takes no time share one worker', async (
   assert.equal(available, total - 1);
 });
 
+test('calls that turn out to take long do not hold up those that come later', async (t) => {
+  const { id, api, isRunning, begin, finish } = await start(t);
+  const callSome = () => Promise.all(Array.from({ length: 10 }, () => api.execute(id)));
+  await api.execute(id);
+  await callSome(); // short: many of them fit behind each other
+  const long: Promise<Resource>[] = [];
+  for (const name of ['a', 'b', 'c', 'd', 'e']) {
+    long.push(begin(name));
+    await until(() => isRunning(long.length));
+    await sleep(200); // by now it is seen to be long
+    await callSome();
+  }
+  finish();
+  const pids = (await Promise.all(long)).map((execution) => resultOf(execution).output);
+  assert.equal(new Set(pids).size, 5, 'each ran in a process of its own');
+});
+
 test('a worker that serves no call for the idle time is given back', async (t) => {
   const { id, api, capacity } = await start(t, { QINLING_ENGINE_FUNCTION_SERVICE_EXPIRATION: '1' });
   const { total } = await capacity();

@@ -8,6 +8,7 @@ interface Given {
   readonly input: string;
   readonly timeoutMs: number;
   readonly onOutcome: (outcome: ChildOutcome) => void;
+  readonly sinceMs: number;
 }
 
 /** A process that runs nothing: it keeps what it was given, and answers as a test tells it. */
@@ -23,6 +24,10 @@ export class FakeChild {
     this.spec = spec;
   }
 
+  get headSinceMs(): number {
+    return this.given[0]?.sinceMs ?? Number.POSITIVE_INFINITY;
+  }
+
   get inFlight(): number {
     return this.given.length;
   }
@@ -33,7 +38,8 @@ export class FakeChild {
   }
 
   invoke(executionId: string, input: Uint8Array, timeoutMs: number, onOutcome: Given['onOutcome']): void {
-    this.given.push({ executionId, input: Buffer.from(input).toString(), timeoutMs, onOutcome });
+    const sinceMs = performance.now(); // but for those behind the head
+    this.given.push({ executionId, input: Buffer.from(input).toString(), timeoutMs, onOutcome, sinceMs });
   }
 
   kill(): void {
