@@ -69,7 +69,7 @@ export class Invoker implements CallHandler, PlacementListener {
     const binding = this.#table.find(request.target.key) ?? this.#addBinding(request);
     const call = new Call(request, binding, this, nowMs);
     binding.lastUsedMs = nowMs;
-    const seat = binding.line.length === 0 ? binding.seatWithRoom() : undefined;
+    const seat = binding.line.length === 0 ? binding.seatWithRoom(nowMs) : undefined;
     if (seat !== undefined) this.#send(call, seat, nowMs);
     else this.#wait(call, nowMs);
     return call;
@@ -115,7 +115,10 @@ export class Invoker implements CallHandler, PlacementListener {
     const { binding } = call;
     seat.inFlight--;
     binding.inFlight--;
-    if (durationMs !== undefined) binding.durations.record(durationMs, performance.now());
+    if (durationMs !== undefined) {
+      seat.lastMoveMs = performance.now();
+      binding.durations.record(durationMs, seat.lastMoveMs);
+    }
     if (seat.isYielding && seat.inFlight === 0) {
       this.#placement.release(binding, seat);
       this.#placement.serveHungry();
@@ -166,7 +169,7 @@ export class Invoker implements CallHandler, PlacementListener {
   }
 
   #send(call: Call, seat: Seat, nowMs: number): void {
-    seat.inFlight++;
+    if (seat.inFlight++ === 0) seat.lastMoveMs = nowMs;
     seat.lastUsedMs = nowMs;
     call.binding.inFlight++;
     call.seat = seat;
@@ -215,7 +218,7 @@ export class Invoker implements CallHandler, PlacementListener {
   #drainLine(binding: Binding): void {
     const nowMs = performance.now();
     while (binding.line.length > 0) {
-      const seat = binding.seatWithRoom();
+      const seat = binding.seatWithRoom(nowMs);
       if (seat === undefined) break;
       const call = binding.line.shift()!;
       this.#countWaiting(call, -1);

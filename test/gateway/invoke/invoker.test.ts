@@ -114,6 +114,25 @@ describe('invoker', () => {
     assert.equal(binds(agent).length, 1);
   });
 
+  test('calls are not sent behind those that turn out to take long, nor sent there again when they come back', async (t) => {
+    const { agent, invoke } = open(t);
+    invoke();
+    await until(() => agent.invokes.length === 1);
+    agent.result(agent.invokes[0]!, Outcome.Returned, '1', 50);
+    for (let n = 0; n < 10; n++) invoke(); // short ones, it seems
+    await until(() => agent.invokes.length === 11);
+    assert.ok(agent.invokes.every(({ worker }) => worker === 0));
+    await new Promise((resolve) => setTimeout(resolve, 150)); // and nothing ends
+    const late = invoke();
+    await until(() => agent.invokes.length === 12);
+    assert.equal(agent.invokes[11]!.worker, 1);
+    agent.result(agent.invokes[11]!, Outcome.Returned, '1', 50);
+    assert.equal(late.ends[0]?.kind, 'outcome');
+    for (const trapped of agent.invokes.slice(4, 11)) agent.result(trapped, Outcome.NotStarted);
+    await until(() => agent.invokes.length === 19);
+    assert.ok(agent.invokes.slice(12).every(({ worker }) => worker === 1));
+  });
+
   test('a long call ends pipelining until calls are short again', async (t) => {
     const { agent, invoke } = open(t);
     invoke();
