@@ -16,6 +16,7 @@ import { filterSql, inScope, textColumn, type FilterColumn, type FilterColumns }
 import type { SqliteFunctions } from './functions.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { Names } from './names.ts';
+import type { SqliteVersions } from './versions.ts';
 
 interface RowKey {
   key: number;
@@ -60,6 +61,7 @@ export class SqliteExecutions implements ExecutionStore {
   readonly #database: Database;
   readonly #commit: GroupCommit;
   readonly #functions: SqliteFunctions;
+  readonly #versions: SqliteVersions;
   readonly #names: Names;
   readonly #filters: FilterColumns;
   readonly #filtersWithFunction: FilterColumns;
@@ -79,10 +81,11 @@ export class SqliteExecutions implements ExecutionStore {
   /** Rows in the table; undefined until it is asked for, and after a failed group. */
   #total: number | undefined;
 
-  constructor(database: Database, commit: GroupCommit, functions: SqliteFunctions) {
+  constructor(database: Database, commit: GroupCommit, functions: SqliteFunctions, versions: SqliteVersions) {
     this.#database = database;
     this.#commit = commit;
     this.#functions = functions;
+    this.#versions = versions;
     this.#names = new Names(database);
     commit.addPart({ apply: () => undefined, discard: () => this.#discard() });
     this.#filters = {
@@ -149,6 +152,7 @@ export class SqliteExecutions implements ExecutionStore {
       if (this.#total !== undefined) this.#total++;
       if (log !== null) this.#writeLog(key, log);
       if (record.functionVersion === 0) this.#functions.countExecution(record.functionId);
+      else this.#versions.countExecution(record.functionId, record.functionVersion);
     });
   }
 

@@ -1,5 +1,6 @@
 import type { CodeDocument, FunctionRecord, FunctionStore, Page, Scope } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
+import type { Definitions } from './definitions.ts';
 import { filterSql, inScope, textColumn, type FilterColumns } from './filter.ts';
 import type { GroupCommit, GroupPart } from './group-commit.ts';
 
@@ -50,10 +51,13 @@ const MAX_PAGE_ENDS = 1_000;
 export class SqliteFunctions implements FunctionStore, GroupPart {
   readonly #database: Database;
   readonly #commit: GroupCommit;
+  readonly #definitions: Definitions;
   readonly #put: Statement<Value[]>;
   readonly #get: Statement<[string], FunctionRow>;
   readonly #getInScope: Statement<[string, Scope, Scope], FunctionRow>;
+  readonly #setLatestVersion: Statement<[number, number, string]>;
   readonly #delete: Statement<[string]>;
+  readonly #deleteVersions: Statement<[string]>;
   readonly #addCount: Statement<[number, number, string]>;
   readonly #hasRuntime: Statement<[string], { one: number }>;
   readonly #hasDigest: Statement<[string], { one: number }>;
@@ -62,9 +66,10 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   /** When the last function of a page was created, by its id: the next page follows it also if it was deleted since. */
   readonly #pageEnds = new Map<string, number>();
 
-  constructor(database: Database, commit: GroupCommit) {
+  constructor(database: Database, commit: GroupCommit, definitions: Definitions) {
     this.#database = database;
     this.#commit = commit;
+    this.#definitions = definitions;
     commit.addPart(this);
     this.#put = database.prepare(
       `INSERT OR REPLACE INTO functions (${COLUMNS}) VALUES (${NAMES.map(() => '?').join(', ')})`,
@@ -73,7 +78,9 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     this.#getInScope = database.prepare(
       `SELECT ${COLUMNS} FROM functions WHERE id = ? AND (? IS NULL OR project_id = ?)`,
     );
+    this.#setLatestVersion = database.prepare('UPDATE functions SET latest_version = ?, updated_at = ? WHERE id = ?');
     this.#delete = database.prepare('DELETE FROM functions WHERE id = ?');
+    this.#deleteVersions = database.prepare('DELETE FROM function_versions WHERE function_id = ?');
     this.#addCount = database.prepare('UPDATE functions SET count = count + ?, updated_at = ? WHERE id = ?');
     this.#hasRuntime = database.prepare('SELECT 1 AS one FROM functions WHERE runtime_id = ? LIMIT 1');
     this.#hasDigest = database.prepare('SELECT 1 AS one FROM functions WHERE package_digest = ? LIMIT 1');
@@ -103,7 +110,7 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
 
   update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined> {
     return this.#commit.write(() => {
-      const record = toRecord(this.#get.get(id));
+      const record = this.read(id);
       if (record === undefined) return undefined;
       const changed = { ...record, updatedAt: Date.now(), ...change };
       this.#write(changed);
@@ -112,7 +119,21 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   }
 
   delete(id: string): Promise<boolean> {
-    return this.#commit.write(() => this.#delete.run(id).changes > 0);
+    return this.#commit.write(() => {
+      this.#definitions.change();
+      this.#deleteVersions.run(id);
+      return this.#delete.run(id).changes > 0;
+    });
+  }
+
+  /** The record in the group that is being committed. */
+  read(id: string): FunctionRecord | undefined {
+    return toRecord(this.#get.get(id));
+  }
+
+  /** Sets the function's latest version in the group that is being committed. */
+  setLatestVersion(id: string, versionNumber: number): void {
+    this.#setLatestVersion.run(versionNumber, Date.now(), id);
   }
 
   hasRuntime(runtimeId: string): Promise<boolean> {
@@ -150,6 +171,7 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   }
 
   #write(record: FunctionRecord): void {
+    this.#definitions.change();
     this.#put.run(
       record.id,
       record.projectId,
