@@ -1,11 +1,13 @@
 import { describe, type TestContext } from 'node:test';
 import type { Store } from '../../gateway/store/store.ts';
+import { aliasPromises } from './store-aliases.ts';
 import { executionPromises } from './store-executions.ts';
 import { filterPromises } from './store-filters.ts';
 import { functionPromises } from './store-functions.ts';
 import { pagingPromises } from './store-paging.ts';
 import { prunePromises } from './store-prune.ts';
 import { runtimePromises } from './store-runtimes.ts';
+import { versionPromises } from './store-versions.ts';
 import { writePromises } from './store-writes.ts';
 
 /** Opens an empty store that is closed, and gone, when the test is over. */
@@ -16,6 +18,8 @@ export function storeContract(name: string, open: OpenStore): void {
   describe(`store contract: ${name}`, () => {
     runtimePromises(open);
     functionPromises(open);
+    versionPromises(open);
+    aliasPromises(open);
     executionPromises(open);
     writePromises(open);
     pagingPromises(open);
