@@ -1,5 +1,5 @@
-import { isInScope, type Access } from '../auth/access.ts';
-import { QinlingError, invalidInput, notFound } from '../errors.ts';
+import type { Access } from '../auth/access.ts';
+import { QinlingError, notFound } from '../errors.ts';
 import { ExecutionIds } from '../execution-id.ts';
 import type { Call, CallEnd } from '../invoke/call.ts';
 import type { Invoker } from '../invoke/invoker.ts';
@@ -15,6 +15,7 @@ import {
   type Filter,
 } from '../store/store.ts';
 import { AsyncQueue } from './async-queue.ts';
+import type { CallTargets, Named } from './call-targets.ts';
 import { renderLog } from './execution-log.ts';
 import { lostOutcome, toExecutionOutcome } from './outcome.ts';
 import { RunningRows, type SyncRun } from './running-rows.ts';
@@ -22,10 +23,7 @@ import { RunningRows, type SyncRun } from './running-rows.ts';
 const LIST_PAGE = 500;
 const NO_INPUT = new Uint8Array();
 
-export interface NewExecution {
-  readonly functionId?: string | undefined;
-  readonly functionAlias?: string | undefined;
-  readonly functionVersion: number;
+export interface NewExecution extends Named {
   /** JSON text of an object, or null. */
   readonly input: string | null;
   readonly isSync: boolean;
@@ -60,6 +58,7 @@ export interface ExecutionsOptions {
 export class Executions {
   readonly #store: ExecutionStore;
   readonly #targets: Targets;
+  readonly #callTargets: CallTargets;
   readonly #options: ExecutionsOptions;
   readonly #ids = new ExecutionIds();
   readonly #queue: AsyncQueue;
@@ -70,9 +69,10 @@ export class Executions {
   #isDraining = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(store: ExecutionStore, targets: Targets, options: ExecutionsOptions) {
+  constructor(store: ExecutionStore, targets: Targets, callTargets: CallTargets, options: ExecutionsOptions) {
     this.#store = store;
     this.#targets = targets;
+    this.#callTargets = callTargets;
     this.#options = options;
     const onFault = (cause: unknown) => options.onFault(cause, 'asynchronous executions could not be read');
     this.#queue = new AsyncQueue(store, (record) => this.#runAsync(record), onFault);
@@ -93,13 +93,10 @@ export class Executions {
 
   /** Hot. Runs a function once, or accepts its run; `onDone` is called exactly once, with one of its two arguments. */
   create(access: Access, request: NewExecution, onDone: OnDone): void {
-    const { functionId } = request;
-    if (functionId === undefined || request.functionVersion !== 0 || this.#isDraining) {
-      return onDone(this.#refusal(request), undefined);
-    }
-    const target = this.#targets.find(functionId);
+    if (this.#isDraining) return onDone(shuttingDown(), undefined);
+    const target = this.#callTargets.find(access, request);
     if (target !== undefined) return this.#start(access, request, target, onDone);
-    this.#targets.load(functionId).then(
+    this.#callTargets.load(access, request).then(
       (loaded) => this.#start(access, request, loaded, onDone),
       (cause: unknown) => onDone(toQinlingError(cause), undefined),
     );
@@ -174,18 +171,7 @@ export class Executions {
     this.#runningRows.close();
   }
 
-  #refusal(request: NewExecution): QinlingError {
-    if (this.#isDraining) {
-      return new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
-    }
-    if (request.functionAlias !== undefined) return notFound(`FunctionAlias not found [name=${request.functionAlias}]`);
-    const { functionId, functionVersion } = request;
-    if (functionId === undefined) return invalidInput('Either function_alias or function_id must be provided.');
-    return notFound(`FunctionVersion not found [function_id=${functionId}, version_number=${functionVersion}]`);
-  }
-
   #start(access: Access, request: NewExecution, target: Target, onDone: OnDone): void {
-    if (!isInScope(access, target.projectId)) return onDone(functionNotFound(target.functionId), undefined);
     const isRefused = this.#targets.whyNotRunnable(target);
     if (isRefused !== undefined) return onDone(isRefused, undefined);
     const nowMs = Date.now();
@@ -194,7 +180,7 @@ export class Executions {
       projectId: access.projectId,
       functionId: target.functionId,
       functionVersion: target.version,
-      functionAlias: null,
+      functionAlias: request.functionAlias ?? null,
       description: request.description,
       status: ExecutionStatus.Running,
       isSync: request.isSync,
@@ -270,11 +256,12 @@ export class Executions {
   }
 
   #runAsync(record: ExecutionRecord): void {
-    const target = this.#targets.find(record.functionId);
+    const { functionId, functionVersion } = record;
+    const target = this.#targets.find(functionId, functionVersion);
     if (target !== undefined) return this.#invokeAsync(record, target);
-    this.#targets.load(record.functionId).then(
+    this.#targets.load(functionId, functionVersion).then(
       (loaded) => this.#invokeAsync(record, loaded),
-      () => this.#settleAsync(record.id, lostOutcome(), undefined), // the function is gone
+      () => this.#settleAsync(record.id, lostOutcome(), undefined), // the function or its version is gone
     );
   }
 
@@ -353,8 +340,8 @@ function executionNotFound(id: string): QinlingError {
   return notFound(`Execution not found [id=${id}]`);
 }
 
-function functionNotFound(id: string): QinlingError {
-  return notFound(`Function not found [id=${id}]`);
+function shuttingDown(): QinlingError {
+  return new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
 }
 
 function toQinlingError(cause: unknown): QinlingError {
