@@ -7,7 +7,6 @@ export interface ChangeWatchOptions {
   /** Other processes on the same database have changed functions, versions or aliases. */
   readonly onChange: () => void;
   readonly onFault: (cause: unknown) => void;
-  readonly roundMs?: number;
 }
 
 /** Asks the store again and again for changes that other processes made, so that what is in memory is not old for long. */
@@ -35,7 +34,7 @@ export class ChangeWatch {
   }
 
   #schedule(): void {
-    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#look(), this.#options.roundMs ?? ROUND_MS).unref();
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#look(), ROUND_MS).unref();
   }
 
   async #look(): Promise<void> {
