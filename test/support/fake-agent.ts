@@ -25,6 +25,8 @@ export class FakeAgent implements LinkSocket {
   isClosed = false;
   /** Answer Bind with Bound at once. */
   bindsAtOnce = true;
+  /** Answer each Invoke with this output. */
+  answersAtOnce: string | undefined = undefined;
 
   constructor(links: LinkSet, hello: Partial<Hello> = {}) {
     this.#links = links;
@@ -52,6 +54,10 @@ export class FakeAgent implements LinkSocket {
     for (const message of decodeFrame(Buffer.from(frame)) as GatewayMessage[]) {
       this.received.push(message);
       if (message.kind === Kind.Bind && this.bindsAtOnce) setImmediate(() => this.bound(message));
+      const output = this.answersAtOnce;
+      if (message.kind === Kind.Invoke && output !== undefined) {
+        setImmediate(() => this.result(message, Outcome.Returned, output));
+      }
       if (message.kind === Kind.Unbind) setImmediate(() => this.say({ kind: Kind.Unbound, worker: message.worker }));
     }
   }

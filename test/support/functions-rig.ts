@@ -47,8 +47,14 @@ export function request(fields: Partial<FunctionRequest>): FunctionRequest {
 
 export type FunctionsRig = Awaited<ReturnType<typeof openFunctionsRig>>;
 
+/** Who is told what the services tell, beside the rig itself. */
+export interface FunctionsRigListener {
+  readonly onChange?: FunctionCommons['onChange'];
+  readonly onMoved?: (projectId: string, name: string) => void;
+}
+
 /** Real runtimes, functions, versions and aliases over a real store and storage; the pools are there at once. */
-export async function openFunctionsRig(cleaner: Cleaner) {
+export async function openFunctionsRig(cleaner: Cleaner, listener: FunctionsRigListener = {}) {
   const folder = emptyFolder(cleaner);
   const uploads = join(folder, 'uploads');
   const packages = join(folder, 'packages');
@@ -82,13 +88,17 @@ export async function openFunctionsRig(cleaner: Cleaner) {
     inUse: new InUse(holders),
     onChange: (id, version, needsFreshWorkers) => {
       changes.push(`${id}${version === 0 ? '' : `/${version}`}${needsFreshWorkers ? '!' : ''}`);
+      listener.onChange?.(id, version, needsFreshWorkers);
     },
   };
   const functions = new Functions(commons, runtimes, LIMITS);
   const versions = new Versions(commons);
   /** Aliases that were moved or deleted, as `project/name`. */
   const moved: string[] = [];
-  const aliases = new Aliases(commons, (projectId, name) => void moved.push(`${projectId}/${name}`));
+  const aliases = new Aliases(commons, (projectId, name) => {
+    moved.push(`${projectId}/${name}`);
+    listener.onMoved?.(projectId, name);
+  });
   let uploadCount = 0;
   const upload = (content: string | Readonly<Record<string, string>>): Upload => {
     const bytes = typeof content === 'string' ? Buffer.from(content) : zipOf(content);

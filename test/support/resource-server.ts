@@ -1,10 +1,14 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { aliasRoutes } from '../../gateway/api/aliases.ts';
+import { executionRoutes } from '../../gateway/api/executions.ts';
 import { functionRoutes } from '../../gateway/api/functions.ts';
 import { runtimeRoutes } from '../../gateway/api/runtimes.ts';
+import { functionVersionRoutes } from '../../gateway/api/versions.ts';
+import { workerRoutes } from '../../gateway/api/workers.ts';
 import { Cors } from '../../gateway/http/cors.ts';
 import { HttpServer } from '../../gateway/http/server.ts';
-import { openFunctionsRig } from './functions-rig.ts';
+import { openCallsRig } from './calls-rig.ts';
 
 /** Whoever runs what is registered when it is over: a test, or a suite with its `after`. */
 interface Cleaner {
@@ -22,9 +26,9 @@ export interface Reply {
 
 const MAX_FILE_BYTES = 100_000;
 
-/** The routes of runtimes and functions behind real HTTP, over real control, store and storage; no workers. */
+/** The routes behind real HTTP, over real control, store and storage; the workers are those of a fake agent. */
 export async function startResourceServer(cleaner: Cleaner) {
-  const rig = await openFunctionsRig(cleaner);
+  const rig = await openCallsRig(cleaner);
   const directory = join(rig.folder, 'received');
   mkdirSync(directory);
   const faults: unknown[] = [];
@@ -33,7 +37,14 @@ export async function startResourceServer(cleaner: Cleaner) {
     uploads: { directory, maxFileBytes: MAX_FILE_BYTES },
     isBehindProxy: false,
     onFault: (cause) => void faults.push(cause),
-    routes: [...runtimeRoutes(rig.runtimes), ...functionRoutes(rig.functions)],
+    routes: [
+      ...runtimeRoutes(rig.runtimes),
+      ...functionRoutes(rig.functions),
+      ...functionVersionRoutes(rig.versions),
+      ...workerRoutes(rig.scaling),
+      ...aliasRoutes(rig.aliases),
+      ...executionRoutes(rig.executions),
+    ],
     cors: new Cors({ allowedOrigins: [], isOpen: true, isLoopbackOnly: true }),
   });
   await server.listen('127.0.0.1', 0);

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { ANYBODY } from '../../../gateway/auth/access.ts';
-import { CallTargets, type Named } from '../../../gateway/control/call-targets.ts';
-import { RecordedTargets } from '../../../gateway/control/recorded-targets.ts';
-import { AliasTargets } from '../../../gateway/invoke/alias-targets.ts';
-import { Targets } from '../../../gateway/invoke/targets.ts';
+import type { Named } from '../../../gateway/control/call-targets.ts';
 import { accessOf, adminOf } from '../../support/access.ts';
-import { openFunctionsRig, request } from '../../support/functions-rig.ts';
+import { openCallsRig } from '../../support/calls-rig.ts';
+import { request } from '../../support/functions-rig.ts';
 import { rejects } from '../../support/rejects.ts';
 import { functionRecord } from '../../support/store-records.ts';
 
@@ -19,32 +17,29 @@ const noFunction = (id: string) => `Function not found [id=${id}]`;
 
 /** Functions, versions and aliases, and how calls find them; `reads` counts what the database is asked for. */
 async function openRig(t: TestContext) {
-  const rig = await openFunctionsRig(t);
-  const source = new RecordedTargets(rig.store, rig.runtimes);
-  const targets = new Targets(source);
-  const aliasTargets = new AliasTargets((projectId, name) => rig.aliases.read(projectId, name));
-  const callTargets = new CallTargets(targets, aliasTargets, rig.store.functions);
+  const rig = await openCallsRig(t);
   const reads = { count: 0 };
   for (const store of [rig.store.functions, rig.store.versions, rig.store.aliases]) {
-    const { get } = store as { get: (...args: unknown[]) => Promise<unknown> };
-    t.mock.method(store as { get: typeof get }, 'get', (...args: unknown[]) => {
+    const readable = store as { get(...args: unknown[]): Promise<unknown> };
+    const get = readable.get.bind(readable);
+    t.mock.method(readable, 'get', (...args: unknown[]) => {
       reads.count++;
-      return get.apply(store, args);
+      return get(...args);
     });
   }
-  const load = (named: Partial<Named>, access = ANYBODY) => callTargets.load(access, { functionVersion: 0, ...named });
-  const find = (named: Partial<Named>, access = ANYBODY) => callTargets.find(access, { functionVersion: 0, ...named });
-  return { ...rig, source, targets, aliasTargets, reads, load, find };
+  const named = (given: Partial<Named>): Named => ({ functionVersion: 0, ...given });
+  const load = (given: Partial<Named>, access = ANYBODY) => rig.callTargets.load(access, named(given));
+  const find = (given: Partial<Named>, access = ANYBODY) => rig.callTargets.find(access, named(given));
+  return { ...rig, reads, load, find };
 }
 
 test("a function's target is what the function is now, a version's what it was", async (t) => {
-  const { create, functions, versions, upload, targets, load, runtimeId } = await openRig(t);
+  const { create, functions, versions, upload, load, runtimeId } = await openRig(t);
   const record = await create('one');
   const { packageDigest } = await versions.create(ANYBODY, record.id, null);
   const fields = { entry: 'main.other', cpu: 200, memorySize: 67_108_864, timeout: 60 };
   const next = upload({ 'main.py': 'two' });
   const changed = await functions.update(ANYBODY, record.id, request({ ...fields, upload: next }));
-  targets.dropAll();
 
   const now = await load({ functionId: record.id });
   const then = await load({ functionId: record.id, functionVersion: 1 });
@@ -84,14 +79,13 @@ test('versions of the same code and limits have workers of their own', async (t)
 });
 
 test('an alias leads to what it points at, and to another place when it was moved', async (t) => {
-  const { create, versions, aliases, aliasTargets, load, find } = await openRig(t);
+  const { create, versions, aliases, load, find } = await openRig(t);
   const { id } = await create();
   await versions.create(ANYBODY, id, null);
   await aliases.create(ANYBODY, { name: 'live', functionId: id, functionVersion: 0, description: null });
 
   assert.equal((await load({ functionAlias: 'live', functionId: UNKNOWN, functionVersion: 9 })).version, 0);
   await aliases.update(ANYBODY, 'live', { functionId: undefined, functionVersion: 1, description: undefined });
-  aliasTargets.drop('default', 'live');
 
   assert.equal(find({ functionAlias: 'live' }), undefined);
   assert.equal((await load({ functionAlias: 'live' })).version, 1);
@@ -196,15 +190,15 @@ test('an alias whose function is gone tells that', async (t) => {
 });
 
 test('a target does not run while its runtime is not available', async (t) => {
-  const { create, load, source, runtimes, runtimeId, orchestrator } = await openRig(t);
+  const { create, load, targets, runtimes, runtimeId, orchestrator } = await openRig(t);
   const { id } = await create();
   const target = await load({ functionId: id });
-  assert.equal(source.whyNotRunnable(target), undefined);
+  assert.equal(targets.whyNotRunnable(target), undefined);
 
   orchestrator.isWilling = false;
   await runtimes.update(ANYBODY, runtimeId, { image: 'other' });
 
-  const refusal = source.whyNotRunnable(target);
+  const refusal = targets.whyNotRunnable(target);
   assert.deepEqual([refusal?.code, refusal?.message], ['CONFLICT', `Runtime ${runtimeId} is not available.`]);
   (await orchestrator.next()).succeed();
 });

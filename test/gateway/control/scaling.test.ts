@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { ANYBODY } from '../../../gateway/auth/access.ts';
-import { RecordedTargets } from '../../../gateway/control/recorded-targets.ts';
-import { Scaling } from '../../../gateway/control/scaling.ts';
-import { Invoker } from '../../../gateway/invoke/invoker.ts';
-import { Targets } from '../../../gateway/invoke/targets.ts';
-import { LinkSet } from '../../../gateway/link/link-set.ts';
 import { Kind } from '../../../protocol/message.ts';
 import { accessOf, adminOf } from '../../support/access.ts';
-import { FakeAgent, until } from '../../support/fake-agent.ts';
-import { openFunctionsRig, request } from '../../support/functions-rig.ts';
+import { openCallsRig } from '../../support/calls-rig.ts';
+import { until } from '../../support/fake-agent.ts';
+import { request } from '../../support/functions-rig.ts';
 import { rejects } from '../../support/rejects.ts';
 
 const OF_A = accessOf('a');
@@ -17,27 +13,11 @@ const OF_B = accessOf('b');
 const ADMIN_OF_B = adminOf('b');
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 
-/** Functions, and one agent of four workers that loads whatever it is told. */
 async function openRig(t: TestContext) {
-  const rig = await openFunctionsRig(t);
-  const links = new LinkSet({ maxOutputBytes: 1000, concurrency: 3 });
-  const invoker = new Invoker(links, {
-    concurrency: 3,
-    maxWaitingCalls: 100,
-    idleMs: 60_000,
-    adoptCall: () => assert.fail('nothing to adopt'),
-    onWarning: () => undefined,
-  });
-  t.after(() => {
-    invoker.close();
-    links.close();
-  });
-  const agent = new FakeAgent(links, { pools: ['pool-of-python'], workerCount: 4 }).connect();
-  const targets = new Targets(new RecordedTargets(rig.store, rig.runtimes));
-  const scaling = new Scaling(rig.commons, targets, invoker.workers);
+  const rig = await openCallsRig(t);
   const names = async (id: string, version = 0, access = ANYBODY) =>
-    (await scaling.workers(access, id, version)).map(({ workerName }) => workerName);
-  return { ...rig, agent, scaling, names };
+    (await rig.scaling.workers(access, id, version)).map(({ workerName }) => workerName);
+  return { ...rig, names };
 }
 
 test('workers are asked for, listed by their names, taken away and detached', async (t) => {
