@@ -7,6 +7,8 @@ import { logLevelOf, openLog } from './log.ts';
 
 const EXIT_FAULT = 1;
 const EXIT_USAGE = 2;
+/** Under npm Ctrl-C comes twice: from the terminal, and passed on by npm. What follows so soon is the same one. */
+const SAME_SIGNAL_MS = process.env['npm_lifecycle_event'] === undefined ? 0 : 500;
 
 /** The process: command line, configuration, start, signals. Every fault before the start ends in readable lines. */
 async function main(): Promise<void> {
@@ -38,10 +40,12 @@ function welcome({ address, internalAddress, dataDirectory, poolNames }: Started
 
 /** The first signal lets running invocations end, the second ends at once. */
 function stopOnSignals(gateway: StartedGateway): void {
-  let isStopping = false;
+  let firstAtMs: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (isStopping) process.exit(EXIT_FAULT);
-    isStopping = true;
+    const nowMs = performance.now();
+    if (firstAtMs !== undefined && nowMs - firstAtMs >= SAME_SIGNAL_MS) process.exit(EXIT_FAULT);
+    if (firstAtMs !== undefined) return;
+    firstAtMs = nowMs;
     process.stdout.write(`${signal}: ending; running invocations may finish. A second signal ends at once.\n`);
     gateway.stop().then(
       () => process.exit(0),

@@ -1,12 +1,14 @@
 import { ownOnly } from '../auth/access.ts';
 import type { Aliases } from '../control/aliases.ts';
+import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
-import { listParts } from './list-parts.ts';
 import { parseListQuery } from './list-query.ts';
-import { PROJECT_ARGUMENTS, type Operation } from './operation.ts';
+import { PROJECT_ARGUMENTS, type Operation, type QueryArguments } from './operation.ts';
+import { PAGING_ARGUMENTS, sendList } from './paging.ts';
 import { ALIAS, renderAlias } from './resources/alias.ts';
 import { readBody } from './resources/declaration.ts';
 
+const LIST_ARGUMENTS: QueryArguments = { ...PROJECT_ARGUMENTS, ...PAGING_ARGUMENTS };
 const BY_NAME = '/v1/aliases/:name';
 
 /** /v1/aliases */
@@ -44,15 +46,15 @@ export function aliasRoutes(aliases: Aliases): Operation[] {
       rule: 'function_alias:get_all',
       doc: {
         summary: 'List aliases',
-        query: PROJECT_ARGUMENTS,
+        query: LIST_ARGUMENTS,
         status: 200,
         answer: { list: ALIAS },
         errors: [400, 403],
       },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, PROJECT_ARGUMENTS);
-        const pages = aliases.list(ownOnly(exchange.access), filters);
-        return exchange.sendParts(200, listParts(ALIAS.listKey, pages, renderAlias));
+        const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
+        const access = ownOnly(exchange.access);
+        return sendList(exchange, ALIAS, (paging: Paging) => aliases.list(access, { filters, ...paging }), renderAlias);
       },
     },
     {

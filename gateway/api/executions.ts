@@ -1,11 +1,13 @@
 import { ownOnly } from '../auth/access.ts';
-import type { CallTiming, Executions, NewExecution } from '../control/executions.ts';
+import type { Executions, NewExecution } from '../control/executions.ts';
+import type { CallTiming } from '../control/finished-call.ts';
+import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { parseUuid } from './fields.ts';
-import { listParts } from './list-parts.ts';
 import { parseListQuery } from './list-query.ts';
 import { PROJECT_ARGUMENTS, type Operation, type QueryArguments } from './operation.ts';
+import { PAGING_ARGUMENTS, sendList } from './paging.ts';
 import { readBody } from './resources/declaration.ts';
 import { EXECUTION, renderExecution } from './resources/execution.ts';
 
@@ -14,6 +16,7 @@ const LIST_ARGUMENTS: QueryArguments = {
   status: { schema: { type: 'string' }, help: 'The status.', filter: 'status' },
   description: { schema: { type: 'string' }, help: 'The description.', filter: 'description' },
   ...PROJECT_ARGUMENTS,
+  ...PAGING_ARGUMENTS,
 };
 
 /** /v1/executions */
@@ -46,8 +49,9 @@ export function executionRoutes(executions: Executions): Operation[] {
       },
       handle: (exchange) => {
         const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
-        const pages = executions.list(ownOnly(exchange.access), filters);
-        return exchange.sendParts(200, listParts(EXECUTION.listKey, pages, renderExecution));
+        const access = ownOnly(exchange.access);
+        const list = (paging: Paging) => executions.list(access, { filters, ...paging });
+        return sendList(exchange, EXECUTION, list, renderExecution);
       },
     },
     {

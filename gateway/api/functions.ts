@@ -1,15 +1,17 @@
 import { ownOnly } from '../auth/access.ts';
 import type { FunctionRequest, Functions } from '../control/functions.ts';
+import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
 import type { Form } from '../http/upload-form.ts';
 import { parseUuid } from './fields.ts';
-import { listParts } from './list-parts.ts';
 import { parseListQuery } from './list-query.ts';
-import { PROJECT_ARGUMENTS, type BodyEncoding, type Operation } from './operation.ts';
+import { PROJECT_ARGUMENTS, type BodyEncoding, type Operation, type QueryArguments } from './operation.ts';
 import { DOWNLOAD_ARGUMENTS, asksForDownload, sendPackage } from './package-download.ts';
+import { PAGING_ARGUMENTS, sendList } from './paging.ts';
 import { readBody } from './resources/declaration.ts';
 import { FUNCTION, renderFunction, renderFunctionListItem } from './resources/function.ts';
 
+const LIST_ARGUMENTS: QueryArguments = { ...PROJECT_ARGUMENTS, ...PAGING_ARGUMENTS };
 const ENCODINGS: readonly BodyEncoding[] = [
   'multipart/form-data',
   'application/x-www-form-urlencoded',
@@ -43,15 +45,16 @@ export function functionRoutes(functions: Functions): Operation[] {
       rule: 'function:get_all',
       doc: {
         summary: 'List functions',
-        query: PROJECT_ARGUMENTS,
+        query: LIST_ARGUMENTS,
         status: 200,
         answer: { list: FUNCTION },
         errors: [400, 403],
       },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, PROJECT_ARGUMENTS);
-        const pages = functions.list(ownOnly(exchange.access), filters);
-        return exchange.sendParts(200, listParts(FUNCTION.listKey, pages, renderFunctionListItem));
+        const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
+        const access = ownOnly(exchange.access);
+        const list = (paging: Paging) => functions.list(access, { filters, ...paging });
+        return sendList(exchange, FUNCTION, list, renderFunctionListItem);
       },
     },
     {

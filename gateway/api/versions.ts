@@ -1,9 +1,11 @@
 import type { Versions } from '../control/versions.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { VersionRecord } from '../store/store.ts';
 import { parseInteger, parseUuid } from './fields.ts';
 import { queryArguments } from './list-query.ts';
 import type { Operation } from './operation.ts';
 import { DOWNLOAD_ARGUMENTS, asksForDownload, sendPackage } from './package-download.ts';
+import { PAGING_ARGUMENTS, sendList } from './paging.ts';
 import { readBody } from './resources/declaration.ts';
 import { VERSION, renderVersion } from './resources/version.ts';
 
@@ -34,15 +36,17 @@ export function functionVersionRoutes(versions: Versions): Operation[] {
       rule: 'function_version:get_all',
       doc: {
         summary: 'List the versions of a function',
-        query: {},
+        query: PAGING_ARGUMENTS,
         status: 200,
         answer: { list: VERSION },
         errors: [400, 404],
       },
-      handle: async (exchange) => {
-        queryArguments(exchange.query, []);
-        const records = await versions.list(exchange.access, parseUuid(exchange.parameters[0]));
-        exchange.sendJson(200, { [VERSION.listKey]: records.map(renderVersion) });
+      handle: (exchange) => {
+        queryArguments(exchange.query, Object.keys(PAGING_ARGUMENTS));
+        const { access, parameters } = exchange;
+        const id = parseUuid(parameters[0]);
+        const render = (record: VersionRecord) => JSON.stringify(renderVersion(record));
+        return sendList(exchange, VERSION, (paging) => versions.list(access, id, paging), render);
       },
     },
     {

@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { AliasTarget } from '../invoke/alias-targets.ts';
-import { AliasConflict, type AliasChange, type AliasRecord, type Filter } from '../store/store.ts';
+import { AliasConflict, type AliasChange, type AliasRecord, type Chunks } from '../store/store.ts';
 import type { FunctionCommons } from './function-commons.ts';
+import { listRecords, type ListRequest } from './lists.ts';
 import { checkVersion } from './versions.ts';
-
-const LIST_PAGE = 500;
 
 export interface NewAlias {
   readonly name: string;
@@ -50,16 +49,9 @@ export class Aliases {
     });
   }
 
-  /** The aliases in scope that the filters let through, oldest first, page by page. */
-  async *list(access: Access, filters: readonly Filter[]): AsyncIterable<AliasRecord[]> {
-    let after: string | undefined;
-    for (;;) {
-      const page = { scope: access.scope, filters, after, limit: LIST_PAGE };
-      const records: AliasRecord[] = await this.#commons.store.aliases.list(page);
-      if (records.length > 0) yield records;
-      if (records.length < LIST_PAGE) return;
-      after = records.at(-1)!.id;
-    }
+  /** The aliases in scope that the filters let through, oldest first. */
+  list(access: Access, request: ListRequest): Chunks<AliasRecord> {
+    return listRecords(this.#commons.store.aliases, access.scope, request);
   }
 
   /**
@@ -68,7 +60,7 @@ export class Aliases {
    */
   async get({ scope, projectId }: Access, name: string): Promise<AliasRecord> {
     const { aliases } = this.#commons.store;
-    const record = await aliases.get(scope ?? projectId, name);
+    const record = await aliases.getNamed(scope ?? projectId, name);
     if (record !== undefined) return record;
     const [found, other] = scope === null ? await aliases.listNamed(name, 2) : [];
     if (other !== undefined) throw new QinlingError('CONFLICT', `Several projects have a FunctionAlias [name=${name}]`);
@@ -78,7 +70,7 @@ export class Aliases {
 
   /** For the road of a call: of that project only, whoever asks. Throws NOT_FOUND. */
   async read(projectId: string, name: string): Promise<AliasTarget> {
-    const record = await this.#commons.store.aliases.get(projectId, name);
+    const record = await this.#commons.store.aliases.getNamed(projectId, name);
     if (record === undefined) throw aliasNotFound(name);
     return { functionId: record.functionId, version: record.functionVersion };
   }

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { StoredFile } from '../storage/package-storage.ts';
-import { RuntimeStatus, type Filter, type FunctionRecord, type VersionRecord } from '../store/store.ts';
+import { RuntimeStatus, type Chunks, type FunctionRecord, type VersionRecord } from '../store/store.ts';
 import { md5Of, readCode, refuseUnsupported, toObject, withMd5 } from './function-code.ts';
 import type { FunctionCommons } from './function-commons.ts';
 import { parseLimit, type ResourceLimits } from './function-limits.ts';
 import type { Upload } from './function-packages.ts';
+import { listRecords, type ListRequest } from './lists.ts';
 import { notAvailableForFunctions, type Runtimes } from './runtimes.ts';
 
-const LIST_PAGE = 500;
 export const DEFAULT_ENTRY = 'main.main';
 
 /** What a caller gives of a function; undefined where it was not given. Values are not checked yet, but texts are texts. */
@@ -91,16 +91,9 @@ export class Functions {
     return record;
   }
 
-  /** The functions in scope that the filters let through, oldest first, page by page. */
-  async *list(access: Access, filters: readonly Filter[]): AsyncIterable<FunctionRecord[]> {
-    let after: string | undefined;
-    for (;;) {
-      const page = { scope: access.scope, filters, after, limit: LIST_PAGE };
-      const records: FunctionRecord[] = await this.#commons.store.functions.list(page);
-      if (records.length > 0) yield records;
-      if (records.length < LIST_PAGE) return;
-      after = records.at(-1)!.id;
-    }
+  /** The functions in scope that the filters let through, oldest first. */
+  list(access: Access, request: ListRequest): Chunks<FunctionRecord> {
+    return listRecords(this.#commons.store.functions, access.scope, request);
   }
 
   /** The uploaded bytes. Throws NOT_FOUND where the function or its package is not there. */

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { ownOnly, type Access } from '../auth/access.ts';
 import { QinlingError, notFound } from '../errors.ts';
 import type { StoredFile } from '../storage/package-storage.ts';
-import type { FunctionRecord, Store, VersionRecord } from '../store/store.ts';
+import type { Chunks, FunctionRecord, Store, VersionRecord } from '../store/store.ts';
 import { md5Of } from './function-code.ts';
 import type { FunctionCommons } from './function-commons.ts';
 import { functionNotFound } from './functions.ts';
+import { listAmong, type Paging } from './lists.ts';
 
 const MAX_VERSIONS = 10;
 /** Other processes may publish or change the function between a look at it and the write; each time is looked again. */
@@ -37,9 +38,9 @@ export class Versions {
   }
 
   /** By their numbers. Throws NOT_FOUND. */
-  async list(access: Access, functionId: string): Promise<VersionRecord[]> {
+  async *list(access: Access, functionId: string, paging: Paging = {}): Chunks<VersionRecord> {
     await this.#getFunction(access, functionId);
-    return this.#commons.store.versions.list(functionId);
+    yield* listAmong(await this.#commons.store.versions.list(functionId), paging);
   }
 
   /** Throws NOT_FOUND. */

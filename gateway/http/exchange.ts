@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Access } from '../auth/access.ts';
 import { QinlingError } from '../errors.ts';
-import { mimeTypeOf, parseJsonObject, readBody, tooLarge, type BodyHead } from './body.ts';
+import { checkDeclaredLength, mimeTypeOf, parseJsonObject, readBody, type BodyHead } from './body.ts';
 import { openBodyStream } from './body-stream.ts';
 import { PacedWriter } from './paced-writer.ts';
 import type { NativeResponse } from './server.ts';
@@ -47,7 +47,6 @@ export class Exchange {
   #isAborted = false;
   #abort: AbortController | undefined;
   #form: Form | undefined;
-  #isInvited = false;
   #closesConnection = false;
   #writer: PacedWriter | undefined;
 
@@ -102,7 +101,6 @@ export class Exchange {
    */
   json(argument: string): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
-      this.#inviteBody(this.#options.maxBodyBytes);
       readBody(this.#res, this.head, this.#options.maxBodyBytes, (error, body) => {
         if (error !== undefined) return reject(error);
         try {
@@ -117,7 +115,6 @@ export class Exchange {
   /** The body as it came. Throws 413. */
   body(): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      this.#inviteBody(this.#options.maxBodyBytes);
       readBody(this.#res, this.head, this.#options.maxBodyBytes, (error, body) =>
         error === undefined ? resolve(Buffer.from(body)) : reject(error),
       );
@@ -134,7 +131,7 @@ export class Exchange {
       if (mimeType === '') return { fields: new Map(), files: new Map() };
       throw new QinlingError('UNSUPPORTED_MEDIA_TYPE', `Unknown mimetype: ${mimeType.slice(0, 100)}`);
     }
-    this.#inviteBody(this.#options.uploads.maxFileBytes + FORM_MARGIN_BYTES);
+    checkDeclaredLength(this.head, this.#options.uploads.maxFileBytes + FORM_MARGIN_BYTES);
     this.#form = await readForm(
       openBodyStream(this.#res, this.head, this.signal),
       this.head.contentType,
@@ -157,14 +154,13 @@ export class Exchange {
     if (this.isAnswered) return;
     this.#isAnswered = true;
     const type = contentType ?? (body.length === 0 ? undefined : JSON_TYPE);
-    // a client that waits for our word about its body may now send it or not: what follows could not be told apart
-    const closes = this.#closesConnection || (!this.#isInvited && this.#expectsInvitation());
+    const closes = this.#closesConnection || this.#mayLackBody();
     this.#res.cork(() => {
       this.#writeHead(status, type);
-      if (this.method === 'HEAD') this.#res.endWithoutBody(Buffer.byteLength(body), closes);
-      else if (status === 204 && !closes)
-        this.#res.endWithoutBody(); // an `undefined` would be a length to it
-      else this.#res.end(body, closes);
+      if (this.method !== 'HEAD' && status !== 204) return this.#res.end(body, closes);
+      if (closes) return this.#res.end('', true);
+      if (this.method === 'HEAD') this.#writeLength(Buffer.byteLength(body));
+      return this.#res.endWithoutBody();
     });
     this.#onEnd();
   }
@@ -201,7 +197,8 @@ export class Exchange {
       if (this.method === 'HEAD' || bytes === 0) {
         this.#res.cork(() => {
           this.#writeHead(status, undefined);
-          this.#res.endWithoutBody(bytes);
+          this.#writeLength(bytes);
+          this.#res.endWithoutBody();
         });
         return;
       }
@@ -257,29 +254,24 @@ export class Exchange {
     );
   }
 
-  #expectsInvitation(): boolean {
-    return this.head.headers.get('expect')?.toLowerCase() === '100-continue';
-  }
-
   /**
-   * Refuses a body that is declared larger than the limit; has a client that waits for our word send its body.
-   * uWebSockets.js knows no interim answers: this one is its status line and an empty line, and as it writes a status
-   * only once, the real one goes out with the first header (see #writeHead).
+   * True where the client waits for our word before it sends its body, and did not get it: uWebSockets.js gives it by
+   * itself, but knows this one spelling only. It may send the body now or not: what follows could not be told apart.
    */
-  #inviteBody(limitBytes: number): void {
-    const { contentLength } = this.head;
-    if (contentLength !== undefined && contentLength > limitBytes) throw tooLarge(limitBytes);
-    if (!this.#expectsInvitation()) return;
-    this.#isInvited = true;
-    this.#res.cork(() => this.#res.writeStatus('100 Continue\r\n'));
+  #mayLackBody(): boolean {
+    const expect = this.head.headers.get('expect');
+    return expect !== undefined && expect !== '100-continue';
   }
 
   #writeHead(status: number, contentType: string | undefined): void {
-    const line = statusLine(status);
-    if (this.#isInvited) this.#res.writeHeader(`HTTP/1.1 ${line}\r\nConnection`, 'keep-alive');
-    else this.#res.writeStatus(line);
+    this.#res.writeStatus(statusLine(status));
     if (contentType !== undefined) this.#res.writeHeader('Content-Type', contentType);
     for (const [name, value] of this.#headers) this.#res.writeHeader(name, value);
+  }
+
+  /** For an answer without its body: told of the length, uWebSockets.js would wait for the bytes, and end the connection. */
+  #writeLength(bytes: number): void {
+    this.#res.writeHeader('Content-Length', String(bytes));
   }
 
   #openWriter(): PacedWriter {

@@ -154,13 +154,28 @@ export interface Filter {
 /** The project whose records a query sees; null: those of every project. What is out of scope is not there. */
 export type Scope = string | null;
 
-/** A page in the order of creation (created, then id). `after`: the id of the last record of the page before. */
+/** Where a record stands in the order of creation: created, then id. Every record is its own place. */
+export interface Place {
+  readonly createdAt: TimeMs;
+  readonly id: string;
+}
+
+/** A stretch of a list, in the order of creation. */
 export interface Page {
   readonly scope: Scope;
   readonly filters: readonly Filter[];
-  readonly after?: string | undefined;
-  readonly limit: number;
+  /** The record that goes before it, which need not be there any more; none: it begins with the first. */
+  readonly after?: Place | undefined;
+  /** How many records at most; none: all. */
+  readonly limit?: number | undefined;
 }
+
+/**
+ * Records in chunks, none of them empty, each read when it is asked for: a list of any length is never in memory as a
+ * whole. The work of one event-loop turn is bounded, however many records the filters do not let through and however
+ * large those are that they do.
+ */
+export type Chunks<T> = AsyncIterable<readonly T[]>;
 
 export interface RuntimeStore {
   insert(record: RuntimeRecord): Promise<void>;
@@ -175,7 +190,7 @@ export interface RuntimeStore {
 export interface FunctionStore {
   insert(record: FunctionRecord): Promise<void>;
   get(id: string, scope: Scope): Promise<FunctionRecord | undefined>;
-  list(page: Page): Promise<FunctionRecord[]>;
+  list(page: Page): Chunks<FunctionRecord>;
   update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined>;
   /** With its versions. */
   delete(id: string): Promise<boolean>;
@@ -204,10 +219,11 @@ export interface VersionStore {
 export interface AliasStore {
   /** Tells what stands against it, and then adds nothing. */
   insert(record: AliasRecord): Promise<AliasConflict | undefined>;
-  get(projectId: string, name: string): Promise<AliasRecord | undefined>;
+  get(id: string, scope: Scope): Promise<AliasRecord | undefined>;
+  getNamed(projectId: string, name: string): Promise<AliasRecord | undefined>;
   /** The aliases of the name in all projects, oldest first; at most `limit`. */
   listNamed(name: string, limit: number): Promise<AliasRecord[]>;
-  list(page: Page): Promise<AliasRecord[]>;
+  list(page: Page): Chunks<AliasRecord>;
   /** The record after the change, or what stands against it; undefined where there is none. Sets `updatedAt`. */
   update(id: string, change: AliasChange): Promise<AliasRecord | AliasConflict | undefined>;
   delete(id: string): Promise<boolean>;
@@ -232,7 +248,7 @@ export interface ExecutionStore {
   get(id: string, scope: Scope): Promise<ExecutionRecord | undefined>;
   /** The log; undefined where there is no such execution, null where it has no log yet. */
   getLog(id: string): Promise<ExecutionLog | null | undefined>;
-  list(page: Page): Promise<ExecutionRecord[]>;
+  list(page: Page): Chunks<ExecutionRecord>;
   delete(id: string): Promise<boolean>;
   /** Running executions that no attempt was started for, oldest first: what a gateway takes up after a restart. */
   listUnstarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;

@@ -14,10 +14,18 @@ interface Cleaner {
   after(cleanUp: () => Promise<void> | void): void;
 }
 
+export interface CallsRigOptions {
+  /** Of the fake agent; with 0 there is none. */
+  readonly workerCount?: number;
+  readonly maxWaitingCalls?: number;
+  readonly maxWaitingMs?: number;
+}
+
 const CONCURRENCY = 3;
 
-/** Functions that can be called, on one agent of four workers that loads what it is told and runs what the test says. */
-export async function openCallsRig(cleaner: Cleaner) {
+/** Functions that can be called: real control over a real store, and real links; a test speaks for the fake agent. */
+export async function openCallsRig(cleaner: Cleaner, options: CallsRigOptions = {}) {
+  const { workerCount = 2, maxWaitingCalls = 100, maxWaitingMs = 60_000 } = options;
   const rig = await openFunctionsRig(cleaner, {
     onChange: (functionId, version, needsFreshWorkers) => {
       targets.drop(functionId, version);
@@ -28,24 +36,30 @@ export async function openCallsRig(cleaner: Cleaner) {
   const targets = new Targets(new RecordedTargets(rig.store, rig.runtimes));
   const aliasTargets = new AliasTargets((projectId, name) => rig.aliases.read(projectId, name));
   const callTargets = new CallTargets(targets, aliasTargets, rig.store.functions);
-  const onFault = (cause: unknown) => void rig.faults.push(cause);
-  const options = { maxWaitingMs: 60_000, returnGraceMs: 0, onFault };
-  const executions = new Executions(rig.store.executions, targets, callTargets, options);
+  const callFaults: unknown[] = [];
+  const executions = new Executions(rig.store.executions, targets, callTargets, {
+    maxWaitingMs,
+    returnGraceMs: 0,
+    onFault: (cause) => void callFaults.push(cause),
+  });
   const links = new LinkSet({ maxOutputBytes: 1_000_000, concurrency: CONCURRENCY });
   const invoker = new Invoker(links, {
     concurrency: CONCURRENCY,
-    maxWaitingCalls: 100,
-    idleMs: 60_000,
+    maxWaitingCalls,
+    idleMs: 3_600_000,
     adoptCall: (executionId, link) => executions.adoptCall(executionId, link),
-    onWarning: (message) => void rig.faults.push(message),
+    onWarning: () => undefined,
   });
   cleaner.after(() => {
     invoker.close();
     executions.close();
     links.close();
   });
+  const agent = new FakeAgent(links, { pools: ['pool-of-python'], workerCount });
+  if (workerCount > 0) agent.connect();
   await executions.start(invoker);
-  const agent = new FakeAgent(links, { pools: ['pool-of-python'], workerCount: 4 }).connect();
   const scaling = new Scaling(rig.commons, targets, invoker.workers);
-  return { ...rig, targets, aliasTargets, callTargets, executions, invoker, agent, scaling };
+  return { ...rig, targets, aliasTargets, callTargets, executions, callFaults, links, invoker, agent, scaling };
 }
+
+export type CallsRig = Awaited<ReturnType<typeof openCallsRig>>;

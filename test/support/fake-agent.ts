@@ -25,8 +25,8 @@ export class FakeAgent implements LinkSocket {
   isClosed = false;
   /** Answer Bind with Bound at once. */
   bindsAtOnce = true;
-  /** Answer each Invoke with this output. */
-  answersAtOnce: string | undefined = undefined;
+  /** Where it is set, every Invoke is answered by it, in a later turn. */
+  runs: ((invoke: Invoke) => void) | undefined = undefined;
 
   constructor(links: LinkSet, hello: Partial<Hello> = {}) {
     this.#links = links;
@@ -54,10 +54,7 @@ export class FakeAgent implements LinkSocket {
     for (const message of decodeFrame(Buffer.from(frame)) as GatewayMessage[]) {
       this.received.push(message);
       if (message.kind === Kind.Bind && this.bindsAtOnce) setImmediate(() => this.bound(message));
-      const output = this.answersAtOnce;
-      if (message.kind === Kind.Invoke && output !== undefined) {
-        setImmediate(() => this.result(message, Outcome.Returned, output));
-      }
+      if (message.kind === Kind.Invoke && this.runs !== undefined) setImmediate(this.runs, message);
       if (message.kind === Kind.Unbind) setImmediate(() => this.say({ kind: Kind.Unbound, worker: message.worker }));
     }
   }
@@ -93,9 +90,16 @@ export class FakeAgent implements LinkSocket {
     });
   }
 
-  result({ slot }: Invoke, outcome: Outcome = Outcome.Returned, output = '1', durationMicros = 100): void {
-    const log = NO_BYTES;
-    this.say({ kind: Kind.Result, slot, outcome, durationMicros, output: Buffer.from(output), log, isLogCut: false });
+  result(
+    { slot }: Invoke,
+    outcome: Outcome = Outcome.Returned,
+    output = '1',
+    durationMicros = 100,
+    log = '',
+    isLogCut = false,
+  ): void {
+    const bytes = { output: Buffer.from(output), log: Buffer.from(log) };
+    this.say({ kind: Kind.Result, slot, outcome, durationMicros, ...bytes, isLogCut });
   }
 
   of<K extends GatewayMessage['kind']>(kind: K): Extract<GatewayMessage, { kind: K }>[] {

@@ -1,8 +1,18 @@
-import { AliasConflict, type AliasChange, type AliasRecord, type AliasStore, type Page } from '../store.ts';
+import {
+  AliasConflict,
+  type AliasChange,
+  type AliasRecord,
+  type AliasStore,
+  type Chunks,
+  type Filter,
+  type Page,
+  type Scope,
+} from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
 import type { Definitions } from './definitions.ts';
-import { filterSql, inScope, textColumn, type FilterColumns } from './filter.ts';
+import { inScope, textColumn } from './filter.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { KeysetList, type Road } from './keyset-list.ts';
 
 interface AliasRow {
   id: string;
@@ -16,11 +26,10 @@ interface AliasRow {
 }
 
 const COLUMNS = 'id, project_id, name, function_id, function_version, description, created_at, updated_at';
-const FILTERS: FilterColumns = { projectId: textColumn('project_id') };
-const MAX_PAGE_ENDS = 1_000;
+/** About what a row holds; its texts are short. */
+const ROW_BYTES = 500;
 
 export class SqliteAliases implements AliasStore {
-  readonly #database: Database;
   readonly #commit: GroupCommit;
   readonly #definitions: Definitions;
   readonly #insert: Statement<Value[]>;
@@ -29,14 +38,12 @@ export class SqliteAliases implements AliasStore {
   readonly #getById: Statement<[string], AliasRow>;
   readonly #getByName: Statement<[string, string], AliasRow>;
   readonly #getByTarget: Statement<[string, string, number], AliasRow>;
+  readonly #list: KeysetList<AliasRow>;
   readonly #listNamed: Statement<[string, number], AliasRow>;
   readonly #hasFunction: Statement<[string], { one: number }>;
   readonly #hasVersion: Statement<[string, number], { one: number }>;
-  /** When the last alias of a page was created, by its id: the next page follows it also if it was deleted since. */
-  readonly #pageEnds = new Map<string, number>();
 
   constructor(database: Database, commit: GroupCommit, definitions: Definitions) {
-    this.#database = database;
     this.#commit = commit;
     this.#definitions = definitions;
     this.#insert = database.prepare(`INSERT INTO function_aliases (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
@@ -49,6 +56,15 @@ export class SqliteAliases implements AliasStore {
     this.#getByName = database.prepare(`${select} WHERE project_id = ? AND name = ?`);
     this.#getByTarget = database.prepare(`${select} WHERE project_id = ? AND function_id = ? AND function_version = ?`);
     this.#listNamed = database.prepare(`${select} WHERE name = ? ORDER BY created_at, id LIMIT ?`);
+    this.#list = new KeysetList(database, commit, {
+      table: 'function_aliases',
+      select: `SELECT ${COLUMNS}`,
+      order: ['created_at', 'id'],
+      start: [-1, ''],
+      columns: { projectId: textColumn('project_id') },
+      roadOf,
+      bytesOf: () => ROW_BYTES,
+    });
     const exists = 'SELECT 1 AS one FROM function_aliases WHERE function_id = ?';
     this.#hasFunction = database.prepare(`${exists} LIMIT 1`);
     this.#hasVersion = database.prepare(`${exists} AND function_version = ? LIMIT 1`);
@@ -65,7 +81,14 @@ export class SqliteAliases implements AliasStore {
     });
   }
 
-  get(projectId: string, name: string): Promise<AliasRecord | undefined> {
+  get(id: string, scope: Scope): Promise<AliasRecord | undefined> {
+    return this.#commit.read(() => {
+      const record = toRecord(this.#getById.get(id));
+      return scope === null || record?.projectId === scope ? record : undefined;
+    });
+  }
+
+  getNamed(projectId: string, name: string): Promise<AliasRecord | undefined> {
     return this.#commit.read(() => toRecord(this.#getByName.get(projectId, name)));
   }
 
@@ -73,19 +96,11 @@ export class SqliteAliases implements AliasStore {
     return this.#commit.read(() => this.#listNamed.all(name, limit).map((row) => toRecord(row)!));
   }
 
-  list({ scope, filters, after, limit }: Page): Promise<AliasRecord[]> {
-    return this.#commit.read(() => {
-      const last = after === undefined ? 0 : this.#createdAt(after);
-      if (last === undefined) return [];
-      const { sql, values } = filterSql(inScope(scope, filters), FILTERS);
-      const statement = this.#database.prepare(
-        `SELECT ${COLUMNS} FROM function_aliases WHERE ${sql} AND (created_at, id) > (?, ?)
-          ORDER BY created_at, id LIMIT ?`,
-      );
-      const rows = statement.all(...values, last, after ?? '', limit) as AliasRow[];
-      if (rows.length === limit && limit > 0) this.#rememberPageEnd(rows.at(-1)!);
-      return rows.map((row) => toRecord(row)!);
-    });
+  async *list({ scope, filters, after, limit }: Page): Chunks<AliasRecord> {
+    const place = after === undefined ? undefined : [after.createdAt, after.id];
+    for await (const rows of this.#list.read(inScope(scope, filters), place, limit)) {
+      yield rows.map((row) => toRecord(row)!);
+    }
   }
 
   update(id: string, change: AliasChange): Promise<AliasRecord | AliasConflict | undefined> {
@@ -124,16 +139,12 @@ export class SqliteAliases implements AliasStore {
     const ofTarget = this.#getByTarget.get(projectId, functionId, functionVersion);
     return ofTarget !== undefined && ofTarget.id !== id ? AliasConflict.Target : undefined;
   }
+}
 
-  #rememberPageEnd({ id, created_at: createdAt }: AliasRow): void {
-    this.#pageEnds.delete(id); // so that it becomes the youngest
-    this.#pageEnds.set(id, createdAt);
-    if (this.#pageEnds.size > MAX_PAGE_ENDS) this.#pageEnds.delete(this.#pageEnds.keys().next().value!);
-  }
-
-  #createdAt(id: string): number | undefined {
-    return this.#getById.get(id)?.created_at ?? this.#pageEnds.get(id);
-  }
+function roadOf(filters: readonly Filter[]): Road {
+  const ofProject = filters.find(({ field, operator }) => field === 'projectId' && operator === 'eq');
+  if (ofProject === undefined) return { index: 'INDEXED BY function_aliases_order', covered: [] };
+  return { index: 'INDEXED BY function_aliases_project', covered: [ofProject] };
 }
 
 function toRecord(row: AliasRow | undefined): AliasRecord | undefined {

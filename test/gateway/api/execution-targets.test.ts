@@ -1,34 +1,26 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { ANYBODY } from '../../../gateway/auth/access.ts';
-import { Kind } from '../../../protocol/message.ts';
+import { Kind, Outcome } from '../../../protocol/message.ts';
+import { startExecutionServer } from '../../support/execution-server.ts';
 import { until } from '../../support/fake-agent.ts';
-import { startResourceServer } from '../../support/resource-server.ts';
 import { functionRecord } from '../../support/store-records.ts';
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 
 /** A function with version 1 and the alias `live` to it, on an agent that answers each call. */
 async function startWithAlias(t: TestContext) {
-  const server = await startResourceServer(t);
-  server.agent.answersAtOnce = '"done"';
+  const server = await startExecutionServer(t, { workerCount: 4 });
+  server.agent.runs = (invoke) => server.agent.result(invoke, Outcome.Returned, '"done"');
   const { id } = await server.create();
   await server.versions.create(ANYBODY, id, null);
   await server.aliases.create(ANYBODY, { name: 'live', functionId: id, functionVersion: 1, description: null });
-  const run = (body: object) => server.sendJson('POST', '/v1/executions', body);
   const counts = async () => {
     const record = await server.functions.get(ANYBODY, id);
-    const versions = await server.versions.list(ANYBODY, id);
+    const versions = await server.store.versions.list(id);
     return [record.count, ...versions.map(({ count }) => count)];
   };
-  /** The execution once it is final. */
-  const ended = async ({ json }: { json: Record<string, unknown> }) => {
-    for (;;) {
-      const shown = await server.send('GET', `/v1/executions/${json['id'] as string}`);
-      if (shown.json['status'] !== 'running') return shown.json;
-    }
-  };
-  return { ...server, id, run, counts, ended };
+  return { ...server, id, run: server.post, counts };
 }
 
 test('an execution by version tells the version, and is counted there only', async (t) => {
@@ -86,7 +78,7 @@ test('asynchronous executions run the version, and tell the alias, that they wer
   await sendJson('PUT', '/v1/aliases/live', { function_version: 0 });
 
   assert.deepEqual([byAlias.status, byVersion.status], [201, 201]);
-  const shown = [await ended(byAlias), await ended(byVersion)];
+  const shown = [await ended(byAlias.json['id'] as string), await ended(byVersion.json['id'] as string)];
   assert.deepEqual(
     shown.map((execution) => [execution['status'], execution['function_version'], execution['function_alias']]),
     [
@@ -107,7 +99,7 @@ test('an execution that waits for a worker when its version is deleted runs; the
   await versions.delete(ANYBODY, id, 1);
   agent.bound(agent.of(Kind.Bind)[0]!);
 
-  assert.equal((await ended(waiting))['status'], 'success');
+  assert.equal((await ended(waiting.json['id'] as string))['status'], 'success');
   assert.equal((await run({ function_id: id, function_version: 1 })).status, 404);
   await until(() => agent.of(Kind.Unbind).length === 1);
 });

@@ -188,10 +188,10 @@ test('ids and numbers that are none are refused, unknown ones are not found', as
   );
 });
 
-test('a list takes no arguments', async (t) => {
+test('a list takes no arguments but those of pages', async (t) => {
   const { path, send } = await startWithFunction(t);
-  const { status, json } = await send('GET', `${path}?limit=1`);
-  assert.deepEqual([status, json['faultstring']], [400, 'Unknown argument: "limit"']);
+  const { status, json } = await send('GET', `${path}?function_version=1`);
+  assert.deepEqual([status, json['faultstring']], [400, 'Unknown argument: "function_version"']);
 });
 
 test('an id in capitals is the same', async (t) => {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { ANYBODY } from '../../../gateway/auth/access.ts';
+import { startExecutionServer } from '../../support/execution-server.ts';
 import { until } from '../../support/fake-agent.ts';
-import { startResourceServer } from '../../support/resource-server.ts';
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 
 /** A function with one version, on an agent of four workers. */
 async function startWithVersion(t: TestContext) {
-  const server = await startResourceServer(t);
+  const server = await startExecutionServer(t, { workerCount: 4 });
   const { id } = await server.create();
   await server.versions.create(ANYBODY, id, null);
   const path = `/v1/functions/${id}`;

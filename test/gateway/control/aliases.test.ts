@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ANYBODY, ownOnly, type Access } from '../../../gateway/auth/access.ts';
 import type { NewAlias } from '../../../gateway/control/aliases.ts';
-import type { AliasRecord } from '../../../gateway/store/store.ts';
 import { accessOf, adminOf } from '../../support/access.ts';
+import { collect } from '../../support/collect.ts';
 import { openFunctionsRig } from '../../support/functions-rig.ts';
 import { rejects } from '../../support/rejects.ts';
 
@@ -93,7 +93,7 @@ test('an alias is moved between versions and functions, and what is not given st
   const described = await aliases.update(ANYBODY, 'live', { ...nothing, description: '' });
 
   assert.equal(described.description, '');
-  assert.deepEqual(await store.aliases.get('default', 'live'), described);
+  assert.deepEqual(await store.aliases.getNamed('default', 'live'), described);
   assert.deepEqual(moved, ['default/live', 'default/live', 'default/live']);
 });
 
@@ -178,11 +178,7 @@ test('a list has the aliases in scope, in the order of creation, however many', 
     createdAt: first.createdAt + 1,
   }));
   await Promise.all(more.map((record) => store.aliases.insert(record)));
-  const listed = async (access: Access) => {
-    const records: AliasRecord[] = [];
-    for await (const page of aliases.list(access, [])) records.push(...page);
-    return records;
-  };
+  const listed = (access: Access) => collect(aliases.list(access, { filters: [] }));
 
   assert.deepEqual(await listed(OF_A), [first, ...more]);
   assert.deepEqual(await listed(ownOnly(ADMIN_OF_B)), [theirs]);
@@ -196,7 +192,7 @@ test('an alias that comes with the delete of its function does not outlive it', 
     const both = [aliases.create(ANYBODY, alias(`round ${round}`, id)), functions.delete(ANYBODY, id)];
     await Promise.allSettled(round % 2 === 0 ? both : both.toReversed());
     const isThere = (await store.functions.get(id, null)) !== undefined;
-    assert.equal((await store.aliases.get('default', `round ${round}`)) !== undefined, isThere);
+    assert.equal((await store.aliases.getNamed('default', `round ${round}`)) !== undefined, isThere);
   }
 });
 
@@ -216,5 +212,5 @@ test('an alias that something is to be run by stays', async (t) => {
   const text = 'The function alias is still associated with webhook(s).';
   await rejects(aliases.delete(ANYBODY, 'live'), 'IN_USE', text);
 
-  assert.ok((await store.aliases.get('default', 'live')) !== undefined);
+  assert.ok((await store.aliases.getNamed('default', 'live')) !== undefined);
 });

@@ -14,7 +14,7 @@ const ADMIN_OF_B = adminOf('b');
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 
 async function openRig(t: TestContext) {
-  const rig = await openCallsRig(t);
+  const rig = await openCallsRig(t, { workerCount: 4 });
   const names = async (id: string, version = 0, access = ANYBODY) =>
     (await rig.scaling.workers(access, id, version)).map(({ workerName }) => workerName);
   return { ...rig, names };

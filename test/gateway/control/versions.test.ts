@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { ANYBODY } from '../../../gateway/auth/access.ts';
 import type { VersionRecord } from '../../../gateway/store/store.ts';
 import { accessOf, adminOf } from '../../support/access.ts';
+import { collect } from '../../support/collect.ts';
 import { openFunctionsRig, request, type FunctionsRig } from '../../support/functions-rig.ts';
 import { rejects } from '../../support/rejects.ts';
 import { functionRecord } from '../../support/store-records.ts';
@@ -72,7 +73,7 @@ test('numbers rise by one, are never used again, and the latest one does not go 
   assert.equal((await rig.functions.get(ANYBODY, id)).latestVersion, 2);
   assert.equal(await publish(), 3);
 
-  const numbers = (await rig.versions.list(ANYBODY, id)).map(({ versionNumber }) => versionNumber);
+  const numbers = (await collect(rig.versions.list(ANYBODY, id))).map(({ versionNumber }) => versionNumber);
   assert.deepEqual(numbers, [1, 3]);
 });
 
@@ -128,10 +129,10 @@ test('versions of other projects are not there; administrators see them, but nei
     await rejects(versions.create(access, id, null), 'NOT_FOUND', notFound);
     await rejects(versions.delete(access, id, 1), 'NOT_FOUND', notFound);
   }
-  await rejects(versions.list(OF_B, id), 'NOT_FOUND', notFound);
+  await rejects(collect(versions.list(OF_B, id)), 'NOT_FOUND', notFound);
   await rejects(versions.get(OF_B, id, 1), 'NOT_FOUND', notFound);
   await rejects(versions.download(OF_B, id, 1), 'NOT_FOUND', notFound);
-  assert.deepEqual(await versions.list(ADMIN_OF_B, id), [version]);
+  assert.deepEqual(await collect(versions.list(ADMIN_OF_B, id)), [version]);
   assert.deepEqual(await versions.get(ADMIN_OF_B, id, 1), version);
   (await versions.download(ADMIN_OF_B, id, 1)).stream.destroy();
 });
@@ -141,7 +142,7 @@ test('an unknown function or number is not found', async (t) => {
   const { id } = await create();
 
   await rejects(versions.create(ANYBODY, UNKNOWN, null), 'NOT_FOUND', `Function not found [id=${UNKNOWN}]`);
-  await rejects(versions.list(ANYBODY, UNKNOWN), 'NOT_FOUND', `Function not found [id=${UNKNOWN}]`);
+  await rejects(collect(versions.list(ANYBODY, UNKNOWN)), 'NOT_FOUND', `Function not found [id=${UNKNOWN}]`);
   for (const number of [0, 1, -1]) {
     await rejects(versions.get(ANYBODY, id, number), 'NOT_FOUND', missing(id, number));
     await rejects(versions.download(ANYBODY, id, number), 'NOT_FOUND', missing(id, number));
@@ -283,7 +284,7 @@ test('versions that are published while packages come and go show what they keep
 
   await Promise.all(work);
 
-  const left = await rig.versions.list(ANYBODY, id);
+  const left = await collect(rig.versions.list(ANYBODY, id));
   assert.deepEqual(
     left.map(({ versionNumber }) => versionNumber),
     [7, 8],
