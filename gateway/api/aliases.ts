@@ -1,10 +1,9 @@
-import { ownOnly } from '../auth/access.ts';
 import type { Aliases } from '../control/aliases.ts';
 import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
-import { parseListQuery } from './list-query.ts';
 import { PROJECT_ARGUMENTS, type Operation, type QueryArguments } from './operation.ts';
 import { PAGING_ARGUMENTS, sendList } from './paging.ts';
+import { readProjectList } from './project-list.ts';
 import { ALIAS, renderAlias } from './resources/alias.ts';
 import { readBody } from './resources/declaration.ts';
 
@@ -52,8 +51,7 @@ export function aliasRoutes(aliases: Aliases): Operation[] {
         errors: [400, 403],
       },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
-        const access = ownOnly(exchange.access);
+        const { access, filters } = readProjectList(exchange, LIST_ARGUMENTS, 'function_alias:get_all:all_projects');
         return sendList(exchange, ALIAS, (paging: Paging) => aliases.list(access, { filters, ...paging }), renderAlias);
       },
     },

@@ -1,13 +1,12 @@
-import { ownOnly } from '../auth/access.ts';
 import type { Executions, NewExecution } from '../control/executions.ts';
 import type { CallTiming } from '../control/finished-call.ts';
 import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { parseUuid } from './fields.ts';
-import { parseListQuery } from './list-query.ts';
 import { PROJECT_ARGUMENTS, type Operation, type QueryArguments } from './operation.ts';
 import { PAGING_ARGUMENTS, sendList } from './paging.ts';
+import { readProjectList } from './project-list.ts';
 import { readBody } from './resources/declaration.ts';
 import { EXECUTION, renderExecution } from './resources/execution.ts';
 
@@ -48,8 +47,7 @@ export function executionRoutes(executions: Executions): Operation[] {
         errors: [400, 403],
       },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
-        const access = ownOnly(exchange.access);
+        const { access, filters } = readProjectList(exchange, LIST_ARGUMENTS, 'execution:get_all:all_projects');
         const list = (paging: Paging) => executions.list(access, { filters, ...paging });
         return sendList(exchange, EXECUTION, list, renderExecution);
       },

@@ -1,13 +1,12 @@
-import { ownOnly } from '../auth/access.ts';
 import type { FunctionRequest, Functions } from '../control/functions.ts';
 import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
 import type { Form } from '../http/upload-form.ts';
 import { parseUuid } from './fields.ts';
-import { parseListQuery } from './list-query.ts';
 import { PROJECT_ARGUMENTS, type BodyEncoding, type Operation, type QueryArguments } from './operation.ts';
 import { DOWNLOAD_ARGUMENTS, asksForDownload, sendPackage } from './package-download.ts';
 import { PAGING_ARGUMENTS, sendList } from './paging.ts';
+import { readProjectList } from './project-list.ts';
 import { readBody } from './resources/declaration.ts';
 import { FUNCTION, renderFunction, renderFunctionListItem } from './resources/function.ts';
 
@@ -51,8 +50,7 @@ export function functionRoutes(functions: Functions): Operation[] {
         errors: [400, 403],
       },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
-        const access = ownOnly(exchange.access);
+        const { access, filters } = readProjectList(exchange, LIST_ARGUMENTS, 'function:get_all:all_projects');
         const list = (paging: Paging) => functions.list(access, { filters, ...paging });
         return sendList(exchange, FUNCTION, list, renderFunctionListItem);
       },

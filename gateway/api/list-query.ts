@@ -36,9 +36,9 @@ export function splitQuery(query: string): Part[] {
 }
 
 /**
- * The filters of a list's query: `name=value` or `name=operator:value`. `all_projects` is checked and taken out; with
- * authentication off it has no effect, and neither has `project_id`. Throws INVALID_INPUT, also for arguments that are
- * not declared.
+ * The filters of a list's query: `name=value` or `name=operator:value`. `all_projects` is checked and taken out. Throws
+ * INVALID_INPUT, also for arguments that are not declared. Lists of records that belong to projects are read by
+ * `readProjectList`, which says what `all_projects` and `project_id` mean to whom.
  */
 export function parseListQuery(query: string, declared: QueryArguments): Filter[] {
   const filters: Filter[] = [];
@@ -46,10 +46,14 @@ export function parseListQuery(query: string, declared: QueryArguments): Filter[
     const argument = Object.hasOwn(declared, name) ? declared[name] : undefined;
     if (argument === undefined) throw unknownArgument(name);
     if (name === 'all_projects') parseBoolean(text(), name);
-    else if (argument.filter !== undefined && name !== 'project_id')
-      filters.push(parseFilter(argument.filter, encoded));
+    else if (argument.filter !== undefined) filters.push(parseFilter(argument.filter, encoded));
   }
   return filters;
+}
+
+/** True if `all_projects` is given and true; of a query that `parseListQuery` has read. */
+export function asksForAllProjects(query: string): boolean {
+  return splitQuery(query).some(({ name, text }) => name === 'all_projects' && parseBoolean(text(), name));
 }
 
 /** Refuses every query argument but those named; a resource that takes none says so like a list does. */

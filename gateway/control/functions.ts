@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Access } from '../auth/access.ts';
+import { isInScope, type Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { StoredFile } from '../storage/package-storage.ts';
 import { RuntimeStatus, type Chunks, type FunctionRecord, type VersionRecord } from '../store/store.ts';
@@ -120,12 +120,12 @@ export class Functions {
     });
   }
 
-  /** With its versions. Throws NOT_FOUND; NOT_ALLOWED for whoever does not own it; IN_USE. */
+  /** With its versions. Throws NOT_FOUND; NOT_ALLOWED for an administrator who does not own it; IN_USE. */
   delete(access: Access, id: string): Promise<void> {
     const { store, turns, inUse, onChange } = this.#commons;
     return turns.run(id, async () => {
-      const record = await this.get(access, id);
-      if (record.projectId !== access.projectId) {
+      const record = await this.get(access.isAdmin ? { ...access, scope: null } : access, id);
+      if (!isInScope(access, record.projectId)) {
         throw new QinlingError('NOT_ALLOWED', 'Function can only be deleted by its owner.');
       }
       await inUse.refuseFunctionDelete(id);

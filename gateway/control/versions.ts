@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ownOnly, type Access } from '../auth/access.ts';
+import type { Access } from '../auth/access.ts';
 import { QinlingError, notFound } from '../errors.ts';
 import type { StoredFile } from '../storage/package-storage.ts';
 import type { Chunks, FunctionRecord, Store, VersionRecord } from '../store/store.ts';
@@ -21,14 +21,14 @@ export class Versions {
   }
 
   /**
-   * Publishes the function as it is, under the next number. Throws NOT_FOUND (to administrators of other projects too),
-   * NOT_ALLOWED where it is no package, or its package is the newest version's, or there are enough versions.
+   * Publishes the function as it is, under the next number. Throws NOT_FOUND; NOT_ALLOWED where it is no package, or its
+   * package is the newest version's, or there are enough versions.
    */
   create(access: Access, functionId: string, description: string | null): Promise<VersionRecord> {
     const { store, turns } = this.#commons;
     return turns.run(functionId, async () => {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const record = await this.#getFunction(ownOnly(access), functionId);
+        const record = await this.#getFunction(access, functionId);
         const digest = checkPublishable(record, await store.versions.list(functionId));
         const version = snapshotOf(record, digest, description);
         if (await store.versions.insert(version)) return version;
@@ -59,11 +59,11 @@ export class Versions {
     return file;
   }
 
-  /** Throws NOT_FOUND (to administrators of other projects too), IN_USE. */
+  /** Throws NOT_FOUND, IN_USE. */
   delete(access: Access, functionId: string, versionNumber: number): Promise<void> {
     const { store, packages, turns, inUse, onChange } = this.#commons;
     return turns.run(functionId, async () => {
-      const record = await this.get(ownOnly(access), functionId, versionNumber);
+      const record = await this.get(access, functionId, versionNumber);
       await inUse.refuseVersionDelete(functionId, versionNumber);
       await store.versions.delete(functionId, versionNumber);
       onChange(functionId, versionNumber, true);

@@ -192,12 +192,22 @@ test('functions of other projects are not there, save for administrators', async
   await rejects(functions.download(OF_B, mine.id), 'NOT_FOUND', missing);
   await rejects(functions.update(OF_B, mine.id, request({ name: 'x' })), 'NOT_FOUND', missing);
   await rejects(functions.delete(OF_B, mine.id), 'NOT_FOUND', missing);
-  await rejects(functions.delete(ADMIN_OF_B, mine.id), 'NOT_ALLOWED', 'Function can only be deleted by its owner.');
 
   const listed = (caller: Access) => collect(functions.list(caller, { filters: [] }));
   assert.deepEqual(await listed(OF_A), [mine]);
   assert.deepEqual(await listed(ownOnly(ADMIN_OF_B)), [theirs]);
   assert.deepEqual((await listed(ADMIN_OF_B)).length, 2);
+});
+
+test('a function is deleted by its owner, and by nobody else unless policy says so', async (t) => {
+  const { create, functions } = await openFunctionsRig(t);
+  const [one, two] = [await create('x', {}, OF_A), await create('x', {}, OF_A)];
+
+  const refused = functions.delete(ownOnly(ADMIN_OF_B), one.id);
+  await rejects(refused, 'NOT_ALLOWED', 'Function can only be deleted by its owner.');
+  await functions.delete(OF_A, one.id);
+  await functions.delete(ADMIN_OF_B, two.id);
+  for (const { id } of [one, two]) await rejects(functions.get(OF_A, id), 'NOT_FOUND', `Function not found [id=${id}]`);
 });
 
 test('an administrator may change a function of another project, and it stays there', async (t) => {
