@@ -62,6 +62,44 @@ export interface FunctionRecord {
   readonly updatedAt: TimeMs | null;
 }
 
+/** A function as it was when it was published. Only its count changes. */
+export interface VersionRecord {
+  readonly id: string;
+  readonly functionId: string;
+  /** The function's. */
+  readonly projectId: string;
+  /** 1 and on; one that was used is never used again. */
+  readonly versionNumber: number;
+  readonly description: string | null;
+  /** md5 (hex) of the uploaded package. */
+  readonly md5: string;
+  readonly packageDigest: string;
+  readonly entry: string | null;
+  readonly cpuMillicores: number;
+  readonly memoryBytes: number;
+  readonly timeoutSeconds: number;
+  /** Accepted executions of this version. Raised by the store with each inserted execution. */
+  readonly count: number;
+  readonly createdAt: TimeMs;
+  readonly updatedAt: TimeMs | null;
+}
+
+/** A name that points at a function as it is (version 0) or at one of its versions. */
+export interface AliasRecord {
+  readonly id: string;
+  readonly projectId: string;
+  readonly name: string;
+  readonly functionId: string;
+  readonly functionVersion: number;
+  readonly description: string | null;
+  readonly createdAt: TimeMs;
+  readonly updatedAt: TimeMs | null;
+}
+
+/** What another alias of the project has already: the name, or the function and version. */
+export const AliasConflict = { Name: 'name', Target: 'target' } as const;
+export type AliasConflict = (typeof AliasConflict)[keyof typeof AliasConflict];
+
 export const ExecutionStatus = {
   Running: 'running',
   Success: 'success',
@@ -161,6 +199,7 @@ export interface FunctionStore {
   get(id: string, scope: Scope): Promise<FunctionRecord | undefined>;
   list(page: Page): Chunks<FunctionRecord>;
   update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined>;
+  /** With its versions. */
   delete(id: string): Promise<boolean>;
   /** True if any function of any project refers to the runtime. */
   hasRuntime(runtimeId: string): Promise<boolean>;
@@ -168,9 +207,44 @@ export interface FunctionStore {
   hasPackageDigest(digest: string): Promise<boolean>;
 }
 
+export interface VersionStore {
+  /**
+   * Adds a version, whose number becomes the function's `latestVersion`. False, and nothing happens, unless the number
+   * is the next one and the function still is what the version is a snapshot of, so that its package is there.
+   */
+  insert(record: VersionRecord): Promise<boolean>;
+  get(functionId: string, versionNumber: number): Promise<VersionRecord | undefined>;
+  /** By their numbers. */
+  list(functionId: string): Promise<VersionRecord[]>;
+  delete(functionId: string, versionNumber: number): Promise<boolean>;
+  /** True if any version of the function was published with the upload of this md5. */
+  hasMd5(functionId: string, md5: string): Promise<boolean>;
+  /** True if any version of any function refers to the tar of this digest. */
+  hasPackageDigest(digest: string): Promise<boolean>;
+}
+
+export interface AliasStore {
+  /** Tells what stands against it, and then adds nothing. */
+  insert(record: AliasRecord): Promise<AliasConflict | undefined>;
+  get(id: string, scope: Scope): Promise<AliasRecord | undefined>;
+  getNamed(projectId: string, name: string): Promise<AliasRecord | undefined>;
+  /** The aliases of the name in all projects, oldest first; at most `limit`. */
+  listNamed(name: string, limit: number): Promise<AliasRecord[]>;
+  list(page: Page): Chunks<AliasRecord>;
+  /** The record after the change, or what stands against it; undefined where there is none. Sets `updatedAt`. */
+  update(id: string, change: AliasChange): Promise<AliasRecord | AliasConflict | undefined>;
+  delete(id: string): Promise<boolean>;
+  /** True if an alias of any project points at the function or at one of its versions. */
+  hasFunction(functionId: string): Promise<boolean>;
+  hasVersion(functionId: string, versionNumber: number): Promise<boolean>;
+}
+
+export type AliasChange = Partial<Pick<AliasRecord, 'functionId' | 'functionVersion' | 'description'>>;
+
 export interface ExecutionStore {
   /**
-   * Adds a running or already final execution and raises the function's `count` by one (and its `updatedAt`).
+   * Adds a running or already final execution and raises the `count` of what it runs by one (and its `updatedAt`): the
+   * version's, or the function's where the version is 0.
    * `log` belongs to final ones. Hot: called once a warm call.
    */
   insert(record: ExecutionRecord, log: ExecutionLog | null): Promise<void>;
@@ -225,7 +299,14 @@ export interface ExecutionStore {
 export interface Store {
   readonly runtimes: RuntimeStore;
   readonly functions: FunctionStore;
+  readonly versions: VersionStore;
+  readonly aliases: AliasStore;
   readonly executions: ExecutionStore;
+  /**
+   * How often other processes that share the database have changed functions, versions or aliases: when it rises, what
+   * is kept of them in memory may be out of date. Counts of executions are no changes.
+   */
+  foreignChanges(): Promise<number>;
   /** Commits what is pending and closes. May be called twice. */
   close(): Promise<void>;
 }

@@ -64,39 +64,46 @@ export const REQUESTS: Readonly<Record<string, TenancyEntry>> = {
     succeeds: 201,
   },
   'GET /v1/functions/:id/versions': {
-    request: async (project) => at((await project.newVersion()).replace(/\/\d+$/, '')),
+    request: async (project) => at(`/v1/functions/${await project.newVersionedFunction()}/versions`),
     succeeds: 200,
   },
   'GET /v1/functions/:id/versions/:number': {
-    request: async (project) => at(await project.newVersion()),
+    request: async (project) => at(`/v1/functions/${await project.newVersionedFunction()}/versions/1`),
     succeeds: 200,
   },
   'DELETE /v1/functions/:id/versions/:number': {
-    request: async (project) => at(await project.newVersion()),
+    request: async (project) => at(`/v1/functions/${await project.newVersionedFunction()}/versions/1`),
     succeeds: 204,
   },
-  ...Object.fromEntries(
-    ['scale_up', 'scale_down', 'detach'].flatMap((action) => [
-      [
-        `POST /v1/functions/:id/${action}`,
-        {
-          request: async (project: Project) =>
-            at(`/v1/functions/${await project.newFunction()}/${action}`, { count: 1 }),
-          succeeds: 202,
-        },
-      ],
-      [
-        `POST /v1/functions/:id/versions/:number/${action}`,
-        {
-          request: async (project: Project) => at(`${await project.newVersion()}/${action}`, { count: 1 }),
-          succeeds: 202,
-        },
-      ],
-    ]),
-  ),
   'GET /v1/functions/:id/workers': {
     request: async (project) => at(`/v1/functions/${await project.newFunction()}/workers`),
     succeeds: 200,
+  },
+  'POST /v1/functions/:id/scale_up': {
+    request: async (project) => at(`/v1/functions/${await project.newFunction()}/scale_up`, { count: 1 }),
+    succeeds: 202,
+  },
+  'POST /v1/functions/:id/scale_down': {
+    request: async (project) => at(`/v1/functions/${await project.newFunction()}/scale_down`, { count: 1 }),
+    succeeds: 202,
+  },
+  'POST /v1/functions/:id/detach': {
+    request: async (project) => at(`/v1/functions/${await project.newFunction()}/detach`),
+    succeeds: 202,
+  },
+  'POST /v1/functions/:id/versions/:number/scale_up': {
+    request: async (project) =>
+      at(`/v1/functions/${await project.newVersionedFunction()}/versions/1/scale_up`, { count: 1 }),
+    succeeds: 202,
+  },
+  'POST /v1/functions/:id/versions/:number/scale_down': {
+    request: async (project) =>
+      at(`/v1/functions/${await project.newVersionedFunction()}/versions/1/scale_down`, { count: 1 }),
+    succeeds: 202,
+  },
+  'POST /v1/functions/:id/versions/:number/detach': {
+    request: async (project) => at(`/v1/functions/${await project.newVersionedFunction()}/versions/1/detach`),
+    succeeds: 202,
   },
 
   'POST /v1/aliases': {
@@ -109,7 +116,7 @@ export const REQUESTS: Readonly<Record<string, TenancyEntry>> = {
     succeeds: 200,
   },
   'PUT /v1/aliases/:name': {
-    request: async (project) => at(`/v1/aliases/${await project.newAlias()}`, { description: project.mark }),
+    request: async (project) => at(`/v1/aliases/${await project.newAlias()}`, { description: `${project.mark} new` }),
     succeeds: 200,
   },
   'DELETE /v1/aliases/:name': {

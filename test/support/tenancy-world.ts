@@ -103,20 +103,23 @@ export class Project {
     return idOf(await this.member.must('POST', '/v1/functions', this.functionForm()));
   }
 
-  /** The path of a function that has one version. */
-  async newVersion(): Promise<string> {
-    const path = `/v1/functions/${await this.newFunction()}/versions`;
-    const { version_number: number } = await this.member.must('POST', path, { description: this.mark });
-    return `${path}/${String(number)}`;
+  /** A function with its first version. */
+  async newVersionedFunction(): Promise<string> {
+    const id = await this.newFunction();
+    await this.member.must('POST', `/v1/functions/${id}/versions`, { description: this.mark });
+    return id;
   }
 
-  /** Its name. */
-  async newAlias(): Promise<string> {
-    return String((await this.member.must('POST', '/v1/aliases', await this.aliasBody()))['name']);
-  }
-
-  async aliasBody(): Promise<Readonly<Record<string, unknown>>> {
+  /** Of an alias to a new function. Its name tells nothing: it is in paths, and so in answers. */
+  async aliasBody(): Promise<{ readonly name: string; readonly function_id: string; readonly description: string }> {
     return { name: randomUUID(), function_id: await this.newFunction(), description: this.mark };
+  }
+
+  /** The name of a new alias. */
+  async newAlias(): Promise<string> {
+    const body = await this.aliasBody();
+    await this.member.must('POST', '/v1/aliases', body);
+    return body.name;
   }
 
   async newJob(): Promise<string> {

@@ -21,6 +21,7 @@ import type { GroupCommit } from './group-commit.ts';
 import { SqliteIdempotencyKeys } from './idempotency-keys.ts';
 import { KeysetList, type Road } from './keyset-list.ts';
 import { Names } from './names.ts';
+import type { SqliteVersions } from './versions.ts';
 
 interface RowKey {
   key: number;
@@ -67,6 +68,7 @@ const ROW_BYTES = 400;
 export class SqliteExecutions implements ExecutionStore {
   readonly #commit: GroupCommit;
   readonly #functions: SqliteFunctions;
+  readonly #versions: SqliteVersions;
   readonly #names: Names;
   readonly #list: KeysetList<ExecutionRow>;
   readonly #attempts: SqliteAttempts<ExecutionRow>;
@@ -86,9 +88,10 @@ export class SqliteExecutions implements ExecutionStore {
   /** Rows in the table; undefined until it is asked for, and after a failed group. */
   #total: number | undefined;
 
-  constructor(database: Database, commit: GroupCommit, functions: SqliteFunctions) {
+  constructor(database: Database, commit: GroupCommit, functions: SqliteFunctions, versions: SqliteVersions) {
     this.#commit = commit;
     this.#functions = functions;
+    this.#versions = versions;
     this.#names = new Names(database);
     this.#attempts = new SqliteAttempts(database, SELECT);
     this.#keys = new SqliteIdempotencyKeys(database, this.#names);
@@ -162,7 +165,7 @@ export class SqliteExecutions implements ExecutionStore {
     return this.#commit.write(() => {
       this.#keys.giveBack(record, key);
       const isRemoved = this.#remove(executionKey(record.id), executionTail(record.id));
-      if (isRemoved && record.functionVersion === 0) this.#functions.countExecution(record.functionId, -1);
+      if (isRemoved) this.#count(record, -1);
     });
   }
 
@@ -280,7 +283,7 @@ export class SqliteExecutions implements ExecutionStore {
     if (this.#total !== undefined) this.#total++;
     if (log !== null) this.#writeLog(key, log);
     if (record.attempts !== null) this.#attempts.write(key, record.attempts);
-    if (record.functionVersion === 0) this.#functions.countExecution(record.functionId);
+    this.#count(record, 1);
   }
 
   #discard(): void {
@@ -296,6 +299,11 @@ export class SqliteExecutions implements ExecutionStore {
   #running(isStarted: number, after: string | undefined, limit: number): Promise<ExecutionRecord[]> {
     const afterKey = after === undefined ? -1 : executionKey(after);
     return this.#commit.read(() => this.#listRunning.all(isStarted, afterKey, limit).map(toRecord));
+  }
+
+  #count({ functionId, functionVersion }: ExecutionRecord, change: 1 | -1): void {
+    if (functionVersion === 0) this.#functions.countExecution(functionId, change);
+    else this.#versions.countExecution(functionId, functionVersion, change);
   }
 
   #remove(key: number, tail: string): boolean {

@@ -1,6 +1,7 @@
 import type { RetryPolicy } from '../attempts.ts';
 import type { Chunks, CodeDocument, Filter, FunctionRecord, FunctionStore, Page, Scope } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
+import type { Definitions } from './definitions.ts';
 import { inScope, textColumn, type FilterColumns } from './filter.ts';
 import type { GroupCommit, GroupPart } from './group-commit.ts';
 import { KeysetList, type Road } from './keyset-list.ts';
@@ -54,10 +55,13 @@ const ROW_BYTES = 500;
 
 export class SqliteFunctions implements FunctionStore, GroupPart {
   readonly #commit: GroupCommit;
+  readonly #definitions: Definitions;
   readonly #put: Statement<Value[]>;
   readonly #get: Statement<[string], FunctionRow>;
   readonly #getInScope: Statement<[string, Scope, Scope], FunctionRow>;
+  readonly #setLatestVersion: Statement<[number, number, string]>;
   readonly #delete: Statement<[string]>;
+  readonly #deleteVersions: Statement<[string]>;
   readonly #addCount: Statement<[number, number, string]>;
   readonly #list: KeysetList<FunctionRow>;
   readonly #hasRuntime: Statement<[string], { one: number }>;
@@ -65,8 +69,9 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   /** Executions inserted by the group that is being committed, by function: one update each instead of one a row. */
   readonly #counts = new Map<string, number>();
 
-  constructor(database: Database, commit: GroupCommit) {
+  constructor(database: Database, commit: GroupCommit, definitions: Definitions) {
     this.#commit = commit;
+    this.#definitions = definitions;
     commit.addPart(this);
     this.#put = database.prepare(
       `INSERT OR REPLACE INTO functions (${COLUMNS}) VALUES (${NAMES.map(() => '?').join(', ')})`,
@@ -75,7 +80,9 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     this.#getInScope = database.prepare(
       `SELECT ${COLUMNS} FROM functions WHERE id = ? AND (? IS NULL OR project_id = ?)`,
     );
+    this.#setLatestVersion = database.prepare('UPDATE functions SET latest_version = ?, updated_at = ? WHERE id = ?');
     this.#delete = database.prepare('DELETE FROM functions WHERE id = ?');
+    this.#deleteVersions = database.prepare('DELETE FROM function_versions WHERE function_id = ?');
     this.#addCount = database.prepare('UPDATE functions SET count = count + ?, updated_at = ? WHERE id = ?');
     this.#list = new KeysetList(database, commit, {
       table: 'functions',
@@ -107,7 +114,7 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
 
   update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined> {
     return this.#commit.write(() => {
-      const record = toRecord(this.#get.get(id));
+      const record = this.read(id);
       if (record === undefined) return undefined;
       const changed = { ...record, updatedAt: Date.now(), ...change };
       this.#write(changed);
@@ -116,7 +123,21 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   }
 
   delete(id: string): Promise<boolean> {
-    return this.#commit.write(() => this.#delete.run(id).changes > 0);
+    return this.#commit.write(() => {
+      this.#definitions.change();
+      this.#deleteVersions.run(id);
+      return this.#delete.run(id).changes > 0;
+    });
+  }
+
+  /** The record in the group that is being committed. */
+  read(id: string): FunctionRecord | undefined {
+    return toRecord(this.#get.get(id));
+  }
+
+  /** Sets the function's latest version in the group that is being committed. */
+  setLatestVersion(id: string, versionNumber: number): void {
+    this.#setLatestVersion.run(versionNumber, Date.now(), id);
   }
 
   hasRuntime(runtimeId: string): Promise<boolean> {
@@ -144,6 +165,7 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   }
 
   #write(record: FunctionRecord): void {
+    this.#definitions.change();
     this.#put.run(
       record.id,
       record.projectId,
