@@ -10,23 +10,32 @@ import { ANYBODY } from './auth/access.ts';
 import { createGuard } from './auth/create.ts';
 import { systemClock } from './clock.ts';
 import { databasePath, type Config } from './config/load.ts';
+import { Aliases } from './control/aliases.ts';
+import { CallTargets } from './control/call-targets.ts';
+import { ChangeWatch } from './control/change-watch.ts';
 import { Executions } from './control/executions.ts';
+import type { FunctionCommons } from './control/function-commons.ts';
+import { FunctionPackages } from './control/function-packages.ts';
 import { Functions } from './control/functions.ts';
 import { GatewayLease } from './control/gateway-lease.ts';
+import { InUse, aliasHolder } from './control/in-use.ts';
 import { JobTimer } from './control/job-timer.ts';
-import { Jobs } from './control/jobs.ts';
+import { Jobs, jobHolder } from './control/jobs.ts';
+import { RecordedTargets } from './control/recorded-targets.ts';
 import { Retention } from './control/retention.ts';
 import { RunNames } from './control/run-names.ts';
-import { Runtimes, notAvailable, type NewRuntime } from './control/runtimes.ts';
-import { Webhooks } from './control/webhooks.ts';
+import { Runtimes, type NewRuntime } from './control/runtimes.ts';
+import { Scaling } from './control/scaling.ts';
+import { Turns } from './control/turns.ts';
+import { Versions } from './control/versions.ts';
+import { Webhooks, webhookHolder } from './control/webhooks.ts';
 import { DataDirectory } from './data-directory.ts';
-import { QinlingError, invalidInput } from './errors.ts';
 import { ExecutionIds } from './execution-id.ts';
 import { Cors } from './http/cors.ts';
 import type { ExchangeOptions } from './http/exchange.ts';
 import { HttpServer } from './http/server.ts';
 import { Invoker } from './invoke/invoker.ts';
-import { toTarget, type Target } from './invoke/target.ts';
+import { AliasTargets } from './invoke/alias-targets.ts';
 import { Targets } from './invoke/targets.ts';
 import { LinkSet } from './link/link-set.ts';
 import { acceptLinks, bearerCheck } from './link/socket.ts';
@@ -36,7 +45,7 @@ import { RuntimeImages } from './orchestrator/local/runtime-images.ts';
 import { PackageBuilder } from './packages/package-builder.ts';
 import { createPackageStorage } from './storage/create.ts';
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts';
-import { RuntimeStatus, type FunctionRecord, type Store } from './store/store.ts';
+import type { Store } from './store/store.ts';
 
 const OWN_RUNTIMES = fileURLToPath(new URL('../../runtimes', import.meta.url));
 /** How long the start waits for the agent before it serves without it. */
@@ -138,15 +147,10 @@ async function startParts(
 
   const orchestrator = openOrchestrator(config, links, internalAddress, token, log);
   closers.push(() => orchestrator.close());
-  const { executions, functions, runtimes, invoker, jobs, jobTimer, webhooks } = assemble(config, log, {
-    store,
-    storage,
-    links,
-    orchestrator,
-    data,
-    ids,
-  });
+  const services = assemble(config, log, { store, storage, links, orchestrator, data, ids });
+  const { executions, runtimes, invoker, jobTimer, changeWatch } = services;
   closers.push(() => runtimes.close());
+  closers.push(() => changeWatch.close());
   closers.push(() => {
     invoker.close();
     executions.close();
@@ -161,6 +165,7 @@ async function startParts(
 
   const poolNames = await orchestrator.start(AGENT_START_MS);
   await runtimes.start();
+  await changeWatch.start();
   await runtimes.createFirst(ANYBODY, poolNames.map(foundRuntime));
   await executions.start(invoker);
   lease.watch();
@@ -169,10 +174,9 @@ async function startParts(
 
   const { host } = config.api;
   const isOpen = type === 'none';
-  const operations = publicRoutes(
-    { runtimes, functions, executions, jobs, webhooks, publicEndpoint: config.default.qinlingEndpoint },
-    { limits: resourceLimits(config.resourceLimits), isOpen },
-  );
+  const publicEndpoint = config.default.qinlingEndpoint;
+  const facts = { limits: resourceLimits(config.resourceLimits), isOpen };
+  const operations = publicRoutes({ ...services, publicEndpoint }, facts);
   const server = new HttpServer({
     ...exchangeOptions,
     guard,
@@ -209,12 +213,13 @@ interface Parts {
 /** The services over the store, and the road of a call that they share. */
 function assemble(config: Config, log: Logger, { store, storage, links, orchestrator, data, ids }: Parts) {
   const onFault = (cause: unknown, message: string) => log.error({ err: cause }, message);
-  const targets: Targets = new Targets(
-    (functionId) => functions.read(functionId),
-    (record) => targetOf(record, runtimes),
-    (target) => whyNotRunnable(target, runtimes),
-  );
-  const executions: Executions = new Executions(store.executions, targets, {
+  const targets: Targets = new Targets({
+    read: (functionId, version) => recordedTargets.read(functionId, version),
+    whyNotRunnable: (target) => recordedTargets.whyNotRunnable(target),
+  });
+  const aliasTargets: AliasTargets = new AliasTargets((projectId, name) => aliases.read(projectId, name));
+  const callTargets = new CallTargets(targets, aliasTargets, store.functions);
+  const executions: Executions = new Executions(store.executions, targets, callTargets, {
     maxWaitingMs: config.engine.maxWaitingTime * 1000,
     returnGraceMs: orchestrator.returnGraceMs,
     ids,
@@ -227,23 +232,40 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
     adoptCall: (executionId, link) => executions.adoptCall(executionId, link),
     onWarning: (message) => log.warn(message),
   });
-  const runtimes: Runtimes = new Runtimes(store, orchestrator, invoker, {
+  const runtimes: Runtimes = new Runtimes(store, orchestrator, invoker.workers, {
     timeoutMs: config.engine.runtimeTimeout * 1000,
     onFault,
   });
+  const recordedTargets = new RecordedTargets(store, runtimes);
   const builder = new PackageBuilder(data.uploads, {
     maxUnpackedBytes: config.storage.maxUnpackedBytes,
     maxEntries: config.storage.maxPackageEntries,
   });
-  const functions: Functions = new Functions(store, storage, builder, runtimes, {
-    limits: resourceLimits(config.resourceLimits),
-    onFault,
-    onChange: (functionId, needsFreshWorkers) => {
-      targets.drop(functionId);
-      if (needsFreshWorkers) invoker.releaseFunction(functionId);
+  const commons: FunctionCommons = {
+    store,
+    packages: new FunctionPackages(storage, builder, store, onFault),
+    turns: new Turns(),
+    inUse: new InUse([jobHolder(store.jobs), webhookHolder(store.webhooks), aliasHolder(store.aliases)]),
+    onChange: (functionId, version, needsFreshWorkers) => {
+      targets.drop(functionId, version);
+      if (needsFreshWorkers) invoker.workers.detach(functionId, version);
     },
+  };
+  const functions = new Functions(commons, runtimes, resourceLimits(config.resourceLimits));
+  const versions = new Versions(commons);
+  const aliases = new Aliases(commons, (projectId, name) => aliasTargets.drop(projectId, name));
+  const scaling = new Scaling(commons, targets, invoker.workers);
+  const changeWatch = new ChangeWatch(store, {
+    onChange: () => {
+      const dropAll = () => {
+        targets.dropAll(); // made of runtimes, too
+        aliasTargets.dropAll();
+      };
+      runtimes.refresh().then(dropAll, (cause: unknown) => onFault(cause, 'the runtimes could not be read again'));
+    },
+    onFault: (cause) => onFault(cause, 'changes by other processes were not looked for'),
   });
-  const names = new RunNames(store.functions);
+  const names = new RunNames(commons);
   const jobTimer = new JobTimer(store.jobs, executions, {
     clock: systemClock,
     onFault,
@@ -252,7 +274,19 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
   const jobs = new Jobs(store.jobs, names, { clock: systemClock, onChange: () => jobTimer.wake() });
   const { rateLimit, rateBurst } = config.webhooks;
   const webhooks = new Webhooks(store.webhooks, names, executions, { perSecond: rateLimit, burst: rateBurst });
-  return { executions, functions, runtimes, invoker, jobs, jobTimer, webhooks };
+  return {
+    executions,
+    functions,
+    versions,
+    aliases,
+    scaling,
+    runtimes,
+    jobs,
+    jobTimer,
+    webhooks,
+    invoker,
+    changeWatch,
+  };
 }
 
 function openOrchestrator(config: Config, links: LinkSet, gatewayUrl: string, token: string, log: Logger) {
@@ -284,19 +318,6 @@ function openOrchestrator(config: Config, links: LinkSet, gatewayUrl: string, to
 /** A runtime that this machine offers, as a public one that is there from the start. */
 function foundRuntime(name: string): NewRuntime {
   return { name, image: name, description: 'Found on this machine', isPublic: true, isTrusted: true };
-}
-
-function targetOf(record: FunctionRecord, runtimes: Runtimes): Target {
-  const runtime = record.runtimeId === null ? undefined : runtimes.find(record.runtimeId);
-  if (runtime === undefined || record.packageDigest === null) throw invalidInput('The function has no code to run.');
-  const poolName = runtimes.poolNameOf(runtime);
-  if (poolName === undefined) throw notAvailable(runtime.id);
-  return toTarget(record, runtime.id, poolName, record.packageDigest);
-}
-
-function whyNotRunnable(target: Target, runtimes: Runtimes): QinlingError | undefined {
-  const isAvailable = runtimes.find(target.runtimeId)?.status === RuntimeStatus.Available;
-  return isAvailable ? undefined : notAvailable(target.runtimeId);
 }
 
 function resourceLimits(limits: Config['resourceLimits']) {

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import { QinlingError, notFound } from '../errors.ts';
 import { JobStatus, type JobRecord, type JobStore } from '../store/job-store.ts';
 import type { Chunks } from '../store/store.ts';
+import type { Holder } from './in-use.ts';
 import { scheduleChange, scheduleNew, type NewSchedule, type ScheduleChange } from './job-schedule.ts';
 import { listRecords, type ListRequest } from './lists.ts';
 import type { RunName, RunNames } from './run-names.ts';
@@ -45,12 +46,11 @@ export class Jobs {
     const nowMs = this.#options.clock.nowMs();
     const { name, functionId, functionVersion = 0, functionAlias, functionInput } = request;
     const schedule = scheduleNew(request, nowMs);
-    await this.#names.resolve(access, request);
     const record: JobRecord = {
       id: randomUUID(),
       projectId: access.projectId,
       name: name ?? null,
-      functionId: functionAlias === undefined ? functionId! : null,
+      functionId: functionAlias === undefined ? (functionId ?? null) : null,
       functionAlias: functionAlias ?? null,
       functionVersion: functionAlias === undefined ? functionVersion : 0,
       functionInput: functionInput ?? null,
@@ -59,7 +59,7 @@ export class Jobs {
       createdAt: nowMs,
       updatedAt: null,
     };
-    await this.#store.insert(record);
+    await this.#names.hold(access, request, () => this.#store.insert(record));
     this.#options.onChange();
     return record;
   }
@@ -99,4 +99,17 @@ export class Jobs {
     await this.get(access, id);
     await this.#store.delete(id);
   }
+}
+
+/** Unfinished jobs of every project hold what they run. */
+export function jobHolder(jobs: JobStore): Holder {
+  return {
+    ofFunction: 'running job(s)',
+    ofVersion: 'running job(s)',
+    ofAlias: 'running job(s)',
+    holdsCode: true,
+    hasFunction: (functionId) => jobs.hasUnfinished({ functionId }),
+    hasVersion: (functionId, functionVersion) => jobs.hasUnfinished({ functionId, functionVersion }),
+    hasAlias: (projectId, functionAlias) => jobs.hasUnfinished({ projectId, functionAlias }),
+  };
 }

@@ -4,6 +4,7 @@ import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { Chunks } from '../store/store.ts';
 import type { WebhookRecord, WebhookStore } from '../store/webhook-store.ts';
 import type { Executions } from './executions.ts';
+import type { Holder } from './in-use.ts';
 import { listRecords, type ListRequest } from './lists.ts';
 import type { RunName, RunNames } from './run-names.ts';
 import { TokenBuckets, type TokenBucketsOptions } from './token-buckets.ts';
@@ -37,7 +38,6 @@ export class Webhooks {
 
   /** Throws INVALID_INPUT; NOT_FOUND for what is not the caller's own: nobody opens another project's function. */
   async create(access: Access, request: WebhookRequest): Promise<WebhookRecord> {
-    await this.#names.resolve(ownOnly(access), request);
     const record: WebhookRecord = {
       id: randomUUID(), // all of its bits but the version's are random
       projectId: access.projectId,
@@ -46,7 +46,7 @@ export class Webhooks {
       createdAt: Date.now(),
       updatedAt: null,
     };
-    await this.#store.insert(record);
+    await this.#names.hold(ownOnly(access), request, () => this.#store.insert(record));
     return record;
   }
 
@@ -67,13 +67,13 @@ export class Webhooks {
     const own = ownOnly(access);
     const record = await this.get(own, id);
     const name = nameAfter(record, request);
-    if (name !== undefined) await this.#names.resolve(own, name);
     const change = {
       ...(name === undefined ? undefined : toDraft(name)),
       ...(request.description === undefined ? undefined : { description: request.description }),
     };
     if (Object.keys(change).length === 0) return record;
-    const changed = await this.#store.update(id, change);
+    const write = () => this.#store.update(id, change);
+    const changed = await (name === undefined ? write() : this.#names.hold(own, name, write));
     if (changed === undefined) throw webhookNotFound(id);
     return changed;
   }
@@ -114,7 +114,7 @@ export class Webhooks {
 
 function toDraft({ functionId, functionVersion = 0, functionAlias }: RunName): Draft {
   if (functionAlias !== undefined) return { functionId: null, functionVersion: null, functionAlias };
-  return { functionId: functionId!, functionVersion, functionAlias: null };
+  return { functionId: functionId ?? null, functionVersion, functionAlias: null };
 }
 
 /** What the webhook runs after the change; undefined where that stays. */
@@ -133,4 +133,17 @@ function nameAfter(record: WebhookRecord, request: WebhookRequest): RunName | un
 
 function webhookNotFound(id: string): QinlingError {
   return notFound(`Webhook not found [id=${id}]`);
+}
+
+/** Webhooks of every project hold what they run. */
+export function webhookHolder(webhooks: WebhookStore): Holder {
+  return {
+    ofFunction: 'webhook(s)',
+    ofVersion: 'webhook',
+    ofAlias: 'webhook',
+    holdsCode: false,
+    hasFunction: (functionId) => webhooks.has({ functionId }),
+    hasVersion: (functionId, functionVersion) => webhooks.has({ functionId, functionVersion }),
+    hasAlias: (projectId, functionAlias) => webhooks.has({ projectId, functionAlias }),
+  };
 }

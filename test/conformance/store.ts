@@ -1,14 +1,18 @@
 import { describe, type TestContext } from 'node:test';
 import type { Store } from '../../gateway/store/store.ts';
+import { attemptPromises } from './store-attempts.ts';
+import { aliasPromises } from './store-aliases.ts';
 import { executionPromises } from './store-executions.ts';
 import { filterPromises } from './store-filters.ts';
 import { functionPromises } from './store-functions.ts';
 import { gatewayPromises } from './store-gateways.ts';
 import { jobPromises } from './store-jobs.ts';
+import { keyPromises } from './store-keys.ts';
 import { pagingPromises } from './store-paging.ts';
 import { prunePromises } from './store-prune.ts';
 import { runtimePromises } from './store-runtimes.ts';
 import { sharedPromises } from './store-shared.ts';
+import { versionPromises } from './store-versions.ts';
 import { webhookPromises } from './store-webhooks.ts';
 import { writePromises } from './store-writes.ts';
 
@@ -23,7 +27,11 @@ export function storeContract(name: string, open: OpenStore, openShared: OpenSha
   describe(`store contract: ${name}`, () => {
     runtimePromises(open);
     functionPromises(open);
+    versionPromises(open);
+    aliasPromises(open);
     executionPromises(open);
+    attemptPromises(open);
+    keyPromises(open);
     writePromises(open);
     pagingPromises(open);
     filterPromises(open);

@@ -4,11 +4,13 @@ import { JobStatus, type JobRecord } from '../../gateway/store/job-store.ts';
 import {
   ExecutionStatus,
   RuntimeStatus,
+  type AliasRecord,
   type ExecutionLog,
   type ExecutionOutcome,
   type ExecutionRecord,
   type FunctionRecord,
   type RuntimeRecord,
+  type VersionRecord,
 } from '../../gateway/store/store.ts';
 import type { WebhookRecord } from '../../gateway/store/webhook-store.ts';
 
@@ -51,6 +53,7 @@ export function functionRecord(change: Partial<FunctionRecord> = {}): FunctionRe
     cpuMillicores: 100,
     memoryBytes: 33_554_432,
     timeoutSeconds: 5,
+    retry: null,
     count: 0,
     latestVersion: 0,
     createdAt: nextMs++,
@@ -95,6 +98,44 @@ export function webhookRecord(change: Partial<WebhookRecord> = {}): WebhookRecor
   };
 }
 
+/** The next version of a function: a snapshot of what it is. */
+export function versionRecord(published: FunctionRecord, change: Partial<VersionRecord> = {}): VersionRecord {
+  return {
+    id: randomUUID(),
+    functionId: published.id,
+    projectId: published.projectId,
+    versionNumber: published.latestVersion + 1,
+    description: null,
+    md5: String(published.code['md5sum']),
+    packageDigest: published.packageDigest!,
+    entry: published.entry,
+    cpuMillicores: published.cpuMillicores,
+    memoryBytes: published.memoryBytes,
+    timeoutSeconds: published.timeoutSeconds,
+    count: 0,
+    createdAt: nextMs++,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+let aliasCount = 0;
+
+/** An alias of a name and a function of its own. */
+export function aliasRecord(change: Partial<AliasRecord> = {}): AliasRecord {
+  return {
+    id: randomUUID(),
+    projectId: 'default',
+    name: `alias ${++aliasCount}`,
+    functionId: randomUUID(),
+    functionVersion: 0,
+    description: null,
+    createdAt: nextMs++,
+    updatedAt: null,
+    ...change,
+  };
+}
+
 /** A running, synchronous execution; younger than every one made before where `createdAt` is not given. */
 export function executionRecord(change: Partial<ExecutionRecord> = {}): ExecutionRecord {
   const createdAt = change.createdAt ?? nextMs++;
@@ -111,6 +152,7 @@ export function executionRecord(change: Partial<ExecutionRecord> = {}): Executio
     output: null,
     durationSeconds: null,
     isStarted: true,
+    attempts: null,
     createdAt,
     updatedAt: null,
     ...change,

@@ -115,7 +115,7 @@ export class SqliteJobs implements JobStore {
   fire(seen: JobRecord, change: JobChange, execution: ExecutionRecord | null): Promise<boolean> {
     return this.#commit.write(() => {
       if (this.#change(seen, change) === undefined) return false;
-      if (execution !== null) this.#executions.insertNow(execution, null);
+      if (execution !== null) this.#executions.add(execution, null);
       return true;
     });
   }

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Store } from '../store.ts';
+import { SqliteAliases } from './aliases.ts';
 import { isBusy, openDatabase, type Database, type DatabaseOptions } from './database.ts';
+import { Definitions } from './definitions.ts';
 import { SqliteExecutions } from './executions.ts';
 import { SqliteFunctions } from './functions.ts';
 import { SqliteGateways } from './gateways.ts';
@@ -9,6 +11,7 @@ import { GroupCommit } from './group-commit.ts';
 import { SqliteJobs } from './jobs.ts';
 import { migrate } from './migrate.ts';
 import { SqliteRuntimes } from './runtimes.ts';
+import { SqliteVersions } from './versions.ts';
 import { SqliteWebhooks } from './webhooks.ts';
 
 const ONLY_GATEWAY = 'only';
@@ -53,12 +56,15 @@ async function openMigrated(options: DatabaseOptions): Promise<Database> {
 class SqliteStore implements Store {
   readonly runtimes: SqliteRuntimes;
   readonly functions: SqliteFunctions;
+  readonly versions: SqliteVersions;
+  readonly aliases: SqliteAliases;
   readonly executions: SqliteExecutions;
   readonly jobs: SqliteJobs;
   readonly webhooks: SqliteWebhooks;
   readonly gateways: SqliteGateways;
   readonly #database: Database;
   readonly #commit: GroupCommit;
+  readonly #definitions: Definitions;
   readonly #checkpoints: Worker;
   readonly #checkpointsEnded: Promise<void>;
   #closing: Promise<void> | undefined;
@@ -68,12 +74,19 @@ class SqliteStore implements Store {
     this.#checkpoints = checkpoints;
     this.#checkpointsEnded = new Promise((resolve) => checkpoints.once('exit', () => resolve()));
     this.#commit = new GroupCommit(database);
-    this.runtimes = new SqliteRuntimes(database, this.#commit);
-    this.functions = new SqliteFunctions(database, this.#commit);
-    this.executions = new SqliteExecutions(database, this.#commit, this.functions, gatewayId);
+    this.#definitions = new Definitions(database, this.#commit);
+    this.runtimes = new SqliteRuntimes(database, this.#commit, this.#definitions);
+    this.functions = new SqliteFunctions(database, this.#commit, this.#definitions);
+    this.versions = new SqliteVersions(database, this.#commit, this.functions, this.#definitions);
+    this.aliases = new SqliteAliases(database, this.#commit, this.#definitions);
+    this.executions = new SqliteExecutions(database, this.#commit, this.functions, this.versions, gatewayId);
     this.jobs = new SqliteJobs(database, this.#commit, this.executions);
     this.webhooks = new SqliteWebhooks(database, this.#commit);
     this.gateways = new SqliteGateways(database, this.#commit, gatewayId);
+  }
+
+  foreignChanges(): Promise<number> {
+    return this.#definitions.foreignChanges();
   }
 
   close(): Promise<void> {

@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { ANYBODY } from '../../../gateway/auth/access.ts';
 import { Jobs, type JobUpdate, type NewJob } from '../../../gateway/control/jobs.ts';
 import { RunNames } from '../../../gateway/control/run-names.ts';
+import { Turns } from '../../../gateway/control/turns.ts';
 import { QinlingError } from '../../../gateway/errors.ts';
 import { JobStatus, type JobStore } from '../../../gateway/store/job-store.ts';
 import { accessOf, adminOf } from '../../support/access.ts';
@@ -84,7 +85,7 @@ test('a job that ends while it is being changed takes no change', async (t) => {
   const { store, jobs, newJob } = await open(t, 'default');
   const job = await jobs.create(ANYBODY, newJob({}));
   const meddled = meddling(store.jobs, () => store.jobs.update(job, { status: JobStatus.Done }));
-  const others = new Jobs(meddled, new RunNames(store.functions), {
+  const others = new Jobs(meddled, new RunNames({ store, turns: new Turns() }), {
     clock: new FakeClock(NOW),
     onChange: () => undefined,
   });
@@ -100,7 +101,7 @@ test('a job that runs while it is being changed is changed after its run', async
   const job = await jobs.create(ANYBODY, newJob({ pattern: '* * * * *', firstExecutionAt: undefined }));
   const nextExecutionAt = job.nextExecutionAt + 60_000;
   const meddled = meddling(store.jobs, () => store.jobs.fire(job, { nextExecutionAt }, null));
-  const others = new Jobs(meddled, new RunNames(store.functions), {
+  const others = new Jobs(meddled, new RunNames({ store, turns: new Turns() }), {
     clock: new FakeClock(NOW),
     onChange: () => undefined,
   });
@@ -116,7 +117,7 @@ async function open(t: TestContext, projectId: string) {
   await store.functions.insert(aFunction);
   let wakes = 0;
   const options = { clock: new FakeClock(NOW), onChange: () => void wakes++ };
-  const jobs = new Jobs(store.jobs, new RunNames(store.functions), options);
+  const jobs = new Jobs(store.jobs, new RunNames({ store, turns: new Turns() }), options);
   const newJob = (fields: Partial<NewJob>): NewJob => ({
     name: undefined,
     functionInput: undefined,

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { EndWatch } from '../../../gateway/control/end-watch.ts';
 import { LeftExecutions } from '../../../gateway/control/left-executions.ts';
+import { Settlement } from '../../../gateway/control/settlement.ts';
 import type { Link } from '../../../gateway/link/link.ts';
 import { ExecutionStatus, type Store } from '../../../gateway/store/store.ts';
 import { executionRecord, finalRecord } from '../../support/store-records.ts';
@@ -62,7 +64,9 @@ test('what an agent brings back within the time of grace is not settled as lost'
 });
 
 function leftOf({ executions }: Store, returnGraceMs = 0): LeftExecutions {
-  return new LeftExecutions(executions, { returnGraceMs, onFault: (cause) => assert.fail(String(cause)) });
+  const onFault = (cause: unknown) => assert.fail(String(cause));
+  const settlement = new Settlement(executions, new EndWatch(executions, onFault), () => undefined);
+  return new LeftExecutions(executions, settlement, { returnGraceMs, onFault });
 }
 
 async function statuses({ executions }: Store, records: readonly { id: string }[]): Promise<(string | undefined)[]> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { RunNames } from '../../../gateway/control/run-names.ts';
+import { Turns } from '../../../gateway/control/turns.ts';
 import { Webhooks } from '../../../gateway/control/webhooks.ts';
 import type { QinlingError } from '../../../gateway/errors.ts';
 import { accessOf, adminOf } from '../../support/access.ts';
@@ -61,6 +62,6 @@ async function open(t: TestContext) {
   await store.functions.insert(aFunction);
   const executions = new FakeExecutions();
   const rateLimit = { perSecond: 0, burst: 1 };
-  const webhooks = new Webhooks(store.webhooks, new RunNames(store.functions), executions, rateLimit);
+  const webhooks = new Webhooks(store.webhooks, new RunNames({ store, turns: new Turns() }), executions, rateLimit);
   return { webhooks, executions, functionId: aFunction.id };
 }
