@@ -72,13 +72,14 @@ export class Agent {
     this.#hosts = hosts;
     const { gatewayUrl, agentName, workerCount, maxCacheBytes } = config;
     const directory = join(config.workDirectory, 'packages');
-    this.#packages = new PackageCache({ directory, url: gatewayUrl, token, maxBytes: maxCacheBytes });
+    const onWarning = (text: string) => log.warn(text);
+    this.#packages = new PackageCache({ directory, url: gatewayUrl, token, maxBytes: maxCacheBytes, onWarning });
     const context: WorkerContext = {
       hosts: new Map(hosts.map((host) => [host.runtime.name, host])),
       packages: this.#packages,
       send: (message) => this.#link.send(message),
       sendResult: (result) => this.#link.sendResult(result),
-      onWarning: (text) => log.warn(text),
+      onWarning,
       concurrency: 1,
       maxOutputBytes: 0,
     };
@@ -113,7 +114,7 @@ export class Agent {
     await Promise.all(this.#hosts.map((host) => host.close()));
     await Promise.all(this.#workers.map((worker) => worker.close()));
     await this.#socket.close();
-    this.#packages.close();
+    await this.#packages.close();
     this.#isolation.close();
   }
 }

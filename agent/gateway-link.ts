@@ -148,6 +148,7 @@ export class GatewayLink {
   }
 
   #onFrame(frame: Uint8Array): void {
+    if (this.#state === GatewayLinkState.Closed) return; // sent before the gateway saw that we are going
     let messages: GatewayMessage[];
     try {
       messages = decodeFrame(frame) as GatewayMessage[];

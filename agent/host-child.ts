@@ -104,6 +104,11 @@ export class HostChild {
     return this.#pending.length;
   }
 
+  /** Since when the invocation at the head runs (milliseconds of `performance.now()`); Infinity where there is none. */
+  get headSinceMs(): number {
+    return this.#pending[0]?.startedAtMs ?? Number.POSITIVE_INFINITY;
+  }
+
   /** True while invocations may be given to it. */
   get isAlive(): boolean {
     return !this.#isDying;

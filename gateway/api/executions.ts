@@ -1,21 +1,23 @@
-import { ownOnly } from '../auth/access.ts';
 import type { Executions, NewExecution } from '../control/executions.ts';
 import type { CallTiming } from '../control/finished-call.ts';
+import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { parseBoolean, parseUuid, wrongValue } from './fields.ts';
 import { parseIdempotencyKey } from './idempotency-key.ts';
-import { listParts } from './list-parts.ts';
-import { parseListQuery, queryArguments } from './list-query.ts';
+import { queryArguments } from './list-query.ts';
 import { PROJECT_ARGUMENTS, type Operation, type QueryArguments } from './operation.ts';
+import { PAGING_ARGUMENTS, sendList } from './paging.ts';
+import { readProjectList } from './project-list.ts';
 import { readBody } from './resources/declaration.ts';
 import { EXECUTION, renderExecution } from './resources/execution.ts';
 
 const LIST_ARGUMENTS: QueryArguments = {
-  function_id: { schema: { type: 'string' }, help: 'The function.', filter: 'functionId' },
-  status: { schema: { type: 'string' }, help: 'The status.', filter: 'status' },
-  description: { schema: { type: 'string' }, help: 'The description.', filter: 'description' },
+  function_id: { schema: { type: 'string' }, help: 'the function.', filter: 'functionId' },
+  status: { schema: { type: 'string' }, help: 'the status.', filter: 'status' },
+  description: { schema: { type: 'string' }, help: 'the description.', filter: 'description' },
   ...PROJECT_ARGUMENTS,
+  ...PAGING_ARGUMENTS,
 };
 
 const MAX_WAIT_SECONDS = 60;
@@ -73,9 +75,9 @@ export function executionRoutes(executions: Executions): Operation[] {
         errors: [400, 403],
       },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
-        const pages = executions.list(ownOnly(exchange.access), filters);
-        return exchange.sendParts(200, listParts(EXECUTION.listKey, pages, renderExecution));
+        const { access, filters } = readProjectList(exchange, LIST_ARGUMENTS, 'execution:get_all:all_projects');
+        const list = (paging: Paging) => executions.list(access, { filters, ...paging });
+        return sendList(exchange, EXECUTION, list, renderExecution);
       },
     },
     {

@@ -108,12 +108,12 @@ export class AsyncRuns {
   }
 
   #run(run: AsyncRun): void {
-    const { functionId } = run.record;
-    const target = this.#targets.find(functionId);
+    const { functionId, functionVersion } = run.record;
+    const target = this.#targets.find(functionId, functionVersion);
     if (target !== undefined) return this.#invoke(run, target);
-    this.#targets.load(functionId).then(
+    this.#targets.load(functionId, functionVersion).then(
       (loaded) => this.#invoke(run, loaded),
-      () => this.#settle({ ...run, record: withoutRetry(run.record) }, lostOutcome(), undefined), // the function is gone
+      () => this.#settle({ ...run, record: withoutRetry(run.record) }, lostOutcome(), undefined), // it is gone
     );
   }
 

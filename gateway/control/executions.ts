@@ -1,4 +1,4 @@
-import { isInScope, type Access } from '../auth/access.ts';
+import type { Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import { ExecutionIds } from '../execution-id.ts';
 import type { Invoker } from '../invoke/invoker.ts';
@@ -7,26 +7,23 @@ import type { Targets } from '../invoke/targets.ts';
 import type { Link } from '../link/link.ts';
 import type { PendingCall } from '../link/pending-table.ts';
 import type { IdempotencyKey } from '../store/idempotency-key.ts';
-import { ExecutionStatus, type ExecutionRecord, type ExecutionStore, type Filter } from '../store/store.ts';
+import { ExecutionStatus, type Chunks, type ExecutionRecord, type ExecutionStore } from '../store/store.ts';
 import { AsyncRuns } from './async-runs.ts';
 import { firstAttempt } from './attempts.ts';
 import { EndWatch } from './end-watch.ts';
+import type { CallTargets, Named } from './call-targets.ts';
 import { renderLog } from './execution-log.ts';
 import { ExecutionWaiters } from './execution-waiters.ts';
 import type { OnDone } from './finished-call.ts';
 import { IdempotentCalls, KEY_LIFE_MS, toIdempotencyKey } from './idempotent-calls.ts';
 import { LeftExecutions, type LeftExecutionsOptions } from './left-executions.ts';
+import { listRecords, type ListRequest } from './lists.ts';
 import { LogFollowers } from './log-followers.ts';
 import { OpenCalls } from './open-calls.ts';
 import { Settlement } from './settlement.ts';
 import { SyncRuns, type SyncRunsOptions } from './sync-runs.ts';
 
-const LIST_PAGE = 500;
-
-export interface NewExecution {
-  readonly functionId?: string | undefined;
-  readonly functionAlias?: string | undefined;
-  readonly functionVersion: number;
+export interface NewExecution extends Named {
   /** JSON text of an object, or null. */
   readonly input: string | null;
   readonly isSync: boolean;
@@ -41,6 +38,7 @@ export type ExecutionsOptions = SyncRunsOptions & LeftExecutionsOptions;
 export class Executions {
   readonly #store: ExecutionStore;
   readonly #targets: Targets;
+  readonly #callTargets: CallTargets;
   readonly #ids = new ExecutionIds();
   readonly #openCalls = new OpenCalls();
   readonly #sync: SyncRuns;
@@ -53,9 +51,10 @@ export class Executions {
   readonly #onFault: ExecutionsOptions['onFault'];
   #isDraining = false;
 
-  constructor(store: ExecutionStore, targets: Targets, options: ExecutionsOptions) {
+  constructor(store: ExecutionStore, targets: Targets, callTargets: CallTargets, options: ExecutionsOptions) {
     this.#store = store;
     this.#targets = targets;
+    this.#callTargets = callTargets;
     this.#onFault = options.onFault;
     this.#watch = new EndWatch(store, (cause) => options.onFault(cause, 'executions could not be read'));
     const settlement = new Settlement(store, this.#watch, (dueAt) => this.#async.expect(dueAt));
@@ -131,7 +130,9 @@ export class Executions {
     if (this.#isDraining) throw shuttingDown();
     const record = await this.get(access, id);
     if (record.isSync) throw invalidInput('Only asynchronous executions can be run again.');
-    const target = this.#targets.find(record.functionId) ?? (await this.#targets.load(record.functionId));
+    const { functionId, functionVersion } = record;
+    const found = this.#targets.find(functionId, functionVersion);
+    const target = found ?? (await this.#targets.load(functionId, functionVersion));
     const isRefused = this.#targets.whyNotRunnable(target);
     if (isRefused !== undefined) throw isRefused;
     const redriven = isFailure(record) ? await this.#store.redrive(id, Date.now()) : undefined;
@@ -143,20 +144,9 @@ export class Executions {
     return redriven;
   }
 
-  /** The executions in scope that the filters let through, oldest first, page by page. */
-  async *list(access: Access, filters: readonly Filter[]): AsyncIterable<ExecutionRecord[]> {
-    let after: string | undefined;
-    for (;;) {
-      const records: ExecutionRecord[] = await this.#store.list({
-        scope: access.scope,
-        filters,
-        after,
-        limit: LIST_PAGE,
-      });
-      if (records.length > 0) yield records;
-      if (records.length < LIST_PAGE) return;
-      after = records.at(-1)!.id;
-    }
+  /** The executions in scope that the filters let through, oldest first. */
+  list(access: Access, request: ListRequest): Chunks<ExecutionRecord> {
+    return listRecords(this.#store, access.scope, request);
   }
 
   /** The record goes; a run in flight is not stopped, its result is dropped. */
@@ -185,28 +175,16 @@ export class Executions {
   }
 
   #create(access: Access, request: NewExecution, key: IdempotencyKey | undefined, onDone: OnDone): void {
-    const { functionId } = request;
-    if (functionId === undefined || request.functionVersion !== 0 || this.#isDraining) {
-      return onDone(this.#refusal(request), undefined);
-    }
-    const target = this.#targets.find(functionId);
+    if (this.#isDraining) return onDone(shuttingDown(), undefined);
+    const target = this.#callTargets.find(access, request);
     if (target !== undefined) return this.#start(access, request, target, key, onDone);
-    this.#targets.load(functionId).then(
+    this.#callTargets.load(access, request).then(
       (loaded) => this.#start(access, request, loaded, key, onDone),
       (cause: unknown) => onDone(toQinlingError(cause), undefined),
     );
   }
 
-  #refusal(request: NewExecution): QinlingError {
-    if (this.#isDraining) return shuttingDown();
-    if (request.functionAlias !== undefined) return notFound(`FunctionAlias not found [name=${request.functionAlias}]`);
-    const { functionId, functionVersion } = request;
-    if (functionId === undefined) return invalidInput('Either function_alias or function_id must be provided.');
-    return notFound(`FunctionVersion not found [function_id=${functionId}, version_number=${functionVersion}]`);
-  }
-
   #start(access: Access, request: NewExecution, target: Target, key: IdempotencyKey | undefined, onDone: OnDone): void {
-    if (!isInScope(access, target.projectId)) return onDone(functionNotFound(target.functionId), undefined);
     const isRefused = this.#targets.whyNotRunnable(target);
     if (isRefused !== undefined) return onDone(isRefused, undefined);
     const nowMs = Date.now();
@@ -215,7 +193,7 @@ export class Executions {
       projectId: access.projectId,
       functionId: target.functionId,
       functionVersion: target.version,
-      functionAlias: null,
+      functionAlias: request.functionAlias ?? null,
       description: request.description,
       status: ExecutionStatus.Running,
       isSync: request.isSync,
@@ -255,16 +233,12 @@ function isFailure({ status }: ExecutionRecord): boolean {
   return status === ExecutionStatus.Failed || status === ExecutionStatus.Error;
 }
 
-function shuttingDown(): QinlingError {
-  return new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
-}
-
 function executionNotFound(id: string): QinlingError {
   return notFound(`Execution not found [id=${id}]`);
 }
 
-function functionNotFound(id: string): QinlingError {
-  return notFound(`Function not found [id=${id}]`);
+function shuttingDown(): QinlingError {
+  return new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
 }
 
 function toQinlingError(cause: unknown): QinlingError {

@@ -3,7 +3,8 @@ import { Deadline } from '../../protocol/deadline.ts';
 import { isInScope, type Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { Orchestrator, PoolSpec } from '../orchestrator/orchestrator.ts';
-import { RuntimeStatus, type RuntimeRecord, type Store } from '../store/store.ts';
+import { RuntimeStatus, type Chunks, type RuntimeRecord, type Store } from '../store/store.ts';
+import { listAmong, type Paging } from './lists.ts';
 import { Turns } from './turns.ts';
 
 export interface NewRuntime {
@@ -115,8 +116,8 @@ export class Runtimes {
   }
 
   /** Those in scope and the public ones, in the order of their creation. */
-  async list(access: Access): Promise<RuntimeRecord[]> {
-    return this.#store.runtimes.list(access.scope);
+  async *list(access: Access, paging: Paging): Chunks<RuntimeRecord> {
+    yield* listAmong(await this.#store.runtimes.list(access.scope), paging);
   }
 
   /** Throws NOT_FOUND, also for another project's private one. */

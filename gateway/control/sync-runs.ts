@@ -67,7 +67,8 @@ export class SyncRuns {
 
   #onEnd(run: SyncRun, call: Call, end: CallEnd, onDone: OnDone): void {
     this.#runningRows.remove(run);
-    if (end.kind === 'refused') {
+    const isTurnedAway = end.kind === 'refused' && end.error.code !== 'UNAVAILABLE'; // it may come again; there is no record
+    if (isTurnedAway) {
       if (run.key !== undefined) return this.#withdraw(run, run.key, end.error, onDone);
       if (!run.isRecorded) {
         this.#openCalls.closed();

@@ -62,6 +62,44 @@ export interface FunctionRecord {
   readonly updatedAt: TimeMs | null;
 }
 
+/** A function as it was when it was published. Only its count changes. */
+export interface VersionRecord {
+  readonly id: string;
+  readonly functionId: string;
+  /** The function's. */
+  readonly projectId: string;
+  /** 1 and on; one that was used is never used again. */
+  readonly versionNumber: number;
+  readonly description: string | null;
+  /** md5 (hex) of the uploaded package. */
+  readonly md5: string;
+  readonly packageDigest: string;
+  readonly entry: string | null;
+  readonly cpuMillicores: number;
+  readonly memoryBytes: number;
+  readonly timeoutSeconds: number;
+  /** Accepted executions of this version. Raised by the store with each inserted execution. */
+  readonly count: number;
+  readonly createdAt: TimeMs;
+  readonly updatedAt: TimeMs | null;
+}
+
+/** A name that points at a function as it is (version 0) or at one of its versions. */
+export interface AliasRecord {
+  readonly id: string;
+  readonly projectId: string;
+  readonly name: string;
+  readonly functionId: string;
+  readonly functionVersion: number;
+  readonly description: string | null;
+  readonly createdAt: TimeMs;
+  readonly updatedAt: TimeMs | null;
+}
+
+/** What another alias of the project has already: the name, or the function and version. */
+export const AliasConflict = { Name: 'name', Target: 'target' } as const;
+export type AliasConflict = (typeof AliasConflict)[keyof typeof AliasConflict];
+
 export const ExecutionStatus = {
   Running: 'running',
   Success: 'success',
@@ -123,13 +161,28 @@ export interface Filter {
 /** The project whose records a query sees; null: those of every project. What is out of scope is not there. */
 export type Scope = string | null;
 
-/** A page in the order of creation (created, then id). `after`: the id of the last record of the page before. */
+/** Where a record stands in the order of creation: created, then id. Every record is its own place. */
+export interface Place {
+  readonly createdAt: TimeMs;
+  readonly id: string;
+}
+
+/** A stretch of a list, in the order of creation. */
 export interface Page {
   readonly scope: Scope;
   readonly filters: readonly Filter[];
-  readonly after?: string | undefined;
-  readonly limit: number;
+  /** The record that goes before it, which need not be there any more; none: it begins with the first. */
+  readonly after?: Place | undefined;
+  /** How many records at most; none: all. */
+  readonly limit?: number | undefined;
 }
+
+/**
+ * Records in chunks, none of them empty, each read when it is asked for: a list of any length is never in memory as a
+ * whole. The work of one event-loop turn is bounded, however many records the filters do not let through and however
+ * large those are that they do.
+ */
+export type Chunks<T> = AsyncIterable<readonly T[]>;
 
 export interface RuntimeStore {
   insert(record: RuntimeRecord): Promise<void>;
@@ -144,8 +197,9 @@ export interface RuntimeStore {
 export interface FunctionStore {
   insert(record: FunctionRecord): Promise<void>;
   get(id: string, scope: Scope): Promise<FunctionRecord | undefined>;
-  list(page: Page): Promise<FunctionRecord[]>;
+  list(page: Page): Chunks<FunctionRecord>;
   update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined>;
+  /** With its versions. */
   delete(id: string): Promise<boolean>;
   /** True if any function of any project refers to the runtime. */
   hasRuntime(runtimeId: string): Promise<boolean>;
@@ -153,9 +207,44 @@ export interface FunctionStore {
   hasPackageDigest(digest: string): Promise<boolean>;
 }
 
+export interface VersionStore {
+  /**
+   * Adds a version, whose number becomes the function's `latestVersion`. False, and nothing happens, unless the number
+   * is the next one and the function still is what the version is a snapshot of, so that its package is there.
+   */
+  insert(record: VersionRecord): Promise<boolean>;
+  get(functionId: string, versionNumber: number): Promise<VersionRecord | undefined>;
+  /** By their numbers. */
+  list(functionId: string): Promise<VersionRecord[]>;
+  delete(functionId: string, versionNumber: number): Promise<boolean>;
+  /** True if any version of the function was published with the upload of this md5. */
+  hasMd5(functionId: string, md5: string): Promise<boolean>;
+  /** True if any version of any function refers to the tar of this digest. */
+  hasPackageDigest(digest: string): Promise<boolean>;
+}
+
+export interface AliasStore {
+  /** Tells what stands against it, and then adds nothing. */
+  insert(record: AliasRecord): Promise<AliasConflict | undefined>;
+  get(id: string, scope: Scope): Promise<AliasRecord | undefined>;
+  getNamed(projectId: string, name: string): Promise<AliasRecord | undefined>;
+  /** The aliases of the name in all projects, oldest first; at most `limit`. */
+  listNamed(name: string, limit: number): Promise<AliasRecord[]>;
+  list(page: Page): Chunks<AliasRecord>;
+  /** The record after the change, or what stands against it; undefined where there is none. Sets `updatedAt`. */
+  update(id: string, change: AliasChange): Promise<AliasRecord | AliasConflict | undefined>;
+  delete(id: string): Promise<boolean>;
+  /** True if an alias of any project points at the function or at one of its versions. */
+  hasFunction(functionId: string): Promise<boolean>;
+  hasVersion(functionId: string, versionNumber: number): Promise<boolean>;
+}
+
+export type AliasChange = Partial<Pick<AliasRecord, 'functionId' | 'functionVersion' | 'description'>>;
+
 export interface ExecutionStore {
   /**
-   * Adds a running or already final execution and raises the function's `count` by one (and its `updatedAt`).
+   * Adds a running or already final execution and raises the `count` of what it runs by one (and its `updatedAt`): the
+   * version's, or the function's where the version is 0.
    * `log` belongs to final ones. Hot: called once a warm call.
    */
   insert(record: ExecutionRecord, log: ExecutionLog | null): Promise<void>;
@@ -185,7 +274,7 @@ export interface ExecutionStore {
   get(id: string, scope: Scope): Promise<ExecutionRecord | undefined>;
   /** The log; undefined where there is no such execution, null where it has no log yet. */
   getLog(id: string): Promise<ExecutionLog | null | undefined>;
-  list(page: Page): Promise<ExecutionRecord[]>;
+  list(page: Page): Chunks<ExecutionRecord>;
   delete(id: string): Promise<boolean>;
   /**
    * Running executions whose attempt did not start and waits for no time, oldest first: what a gateway takes up after a
@@ -210,7 +299,14 @@ export interface ExecutionStore {
 export interface Store {
   readonly runtimes: RuntimeStore;
   readonly functions: FunctionStore;
+  readonly versions: VersionStore;
+  readonly aliases: AliasStore;
   readonly executions: ExecutionStore;
+  /**
+   * How often other processes that share the database have changed functions, versions or aliases: when it rises, what
+   * is kept of them in memory may be out of date. Counts of executions are no changes.
+   */
+  foreignChanges(): Promise<number>;
   /** Commits what is pending and closes. May be called twice. */
   close(): Promise<void>;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Attempts, RetryPolicy } from '../../gateway/store/attempts.ts';
 import { ExecutionStatus, type ExecutionRecord } from '../../gateway/store/store.ts';
+import { collect } from '../support/collect.ts';
 import { FIRST_DAY_MS, executionLog, executionRecord, finalRecord, success } from '../support/store-records.ts';
 import type { OpenStore } from './store.ts';
 
@@ -31,7 +32,7 @@ export function attemptPromises(open: OpenStore): void {
     for (const record of records) await executions.insert(record, null);
 
     for (const record of records) assert.deepEqual(await executions.get(record.id, null), record);
-    assert.deepEqual(await executions.list({ scope: null, filters: [], limit: 9 }), records);
+    assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 9 })), records);
   });
 
   test('an attempt that ended is followed by one that is due later, and starts once', async (t) => {

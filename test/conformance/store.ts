@@ -1,6 +1,7 @@
 import { describe, type TestContext } from 'node:test';
 import type { Store } from '../../gateway/store/store.ts';
 import { attemptPromises } from './store-attempts.ts';
+import { aliasPromises } from './store-aliases.ts';
 import { executionPromises } from './store-executions.ts';
 import { filterPromises } from './store-filters.ts';
 import { functionPromises } from './store-functions.ts';
@@ -8,6 +9,7 @@ import { keyPromises } from './store-keys.ts';
 import { pagingPromises } from './store-paging.ts';
 import { prunePromises } from './store-prune.ts';
 import { runtimePromises } from './store-runtimes.ts';
+import { versionPromises } from './store-versions.ts';
 import { writePromises } from './store-writes.ts';
 
 /** Opens an empty store that is closed, and gone, when the test is over. */
@@ -18,6 +20,8 @@ export function storeContract(name: string, open: OpenStore): void {
   describe(`store contract: ${name}`, () => {
     runtimePromises(open);
     functionPromises(open);
+    versionPromises(open);
+    aliasPromises(open);
     executionPromises(open);
     attemptPromises(open);
     keyPromises(open);

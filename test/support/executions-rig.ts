@@ -1,10 +1,12 @@
 import type { Access } from '../../gateway/auth/access.ts';
 import { ANYBODY } from '../../gateway/auth/access.ts';
+import { CallTargets } from '../../gateway/control/call-targets.ts';
 import { Executions, type NewExecution } from '../../gateway/control/executions.ts';
 import type { FinishedCall } from '../../gateway/control/finished-call.ts';
 import { QinlingError, notFound } from '../../gateway/errors.ts';
 import { Invoker } from '../../gateway/invoke/invoker.ts';
-import { toTarget } from '../../gateway/invoke/target.ts';
+import { AliasTargets } from '../../gateway/invoke/alias-targets.ts';
+import { makeTarget, type Target } from '../../gateway/invoke/target.ts';
 import { Targets } from '../../gateway/invoke/targets.ts';
 import { LinkSet } from '../../gateway/link/link-set.ts';
 import type { RetryPolicy } from '../../gateway/store/attempts.ts';
@@ -53,12 +55,15 @@ export class ExecutionsRig {
   private constructor(store: Store, options: ExecutionsRigOptions) {
     this.store = store;
     this.links = new LinkSet({ maxOutputBytes: 1_000_000, concurrency: 3, returnGraceMs: 60_000 });
-    this.#targets = new Targets(
-      (id) => this.#find(id),
-      (record) => toTarget(record, 'r', 'python3', record.packageDigest!),
-      () => (this.isRunnable ? undefined : new QinlingError('CONFLICT', 'Runtime r is not available.')),
-    );
-    this.executions = new Executions(store.executions, this.#targets, {
+    this.#targets = new Targets({
+      read: async (id) => targetOf(await this.#find(id)),
+      whyNotRunnable: () => (this.isRunnable ? undefined : new QinlingError('CONFLICT', 'Runtime r is not available.')),
+    });
+    const aliases = new AliasTargets(async (_projectId, name) => {
+      throw notFound(`FunctionAlias not found [name=${name}]`);
+    });
+    const callTargets = new CallTargets(this.#targets, aliases, store.functions);
+    this.executions = new Executions(store.executions, this.#targets, callTargets, {
       maxWaitingMs: options.maxWaitingMs ?? 60_000,
       returnGraceMs: options.returnGraceMs ?? 0,
       onFault: (cause) => void this.faults.push(cause),
@@ -81,7 +86,7 @@ export class ExecutionsRig {
 
   async deleteFunction(id: string): Promise<void> {
     await this.store.functions.delete(id);
-    this.#targets.drop(id);
+    this.#targets.drop(id, 0);
   }
 
   /** Asks for a run; resolves with its answer, rejects with its refusal. */
@@ -128,4 +133,21 @@ export class ExecutionsRig {
     if (record === undefined) throw notFound(`Function not found [id=${id}]`);
     return record;
   }
+}
+
+function targetOf(record: FunctionRecord): Target {
+  const { id: functionId, projectId, packageDigest, entry, cpuMillicores, memoryBytes, timeoutSeconds, retry } = record;
+  return makeTarget({
+    functionId,
+    version: 0,
+    projectId,
+    runtimeId: 'r',
+    poolName: 'python3',
+    packageDigest: packageDigest!,
+    entry: entry!,
+    cpuMillicores,
+    memoryBytes,
+    timeoutMs: timeoutSeconds * 1000,
+    retry,
+  });
 }

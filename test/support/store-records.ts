@@ -3,11 +3,13 @@ import { ExecutionIds } from '../../gateway/execution-id.ts';
 import {
   ExecutionStatus,
   RuntimeStatus,
+  type AliasRecord,
   type ExecutionLog,
   type ExecutionOutcome,
   type ExecutionRecord,
   type FunctionRecord,
   type RuntimeRecord,
+  type VersionRecord,
 } from '../../gateway/store/store.ts';
 
 /** 2024-01-01; records are made one millisecond after each other. */
@@ -52,6 +54,44 @@ export function functionRecord(change: Partial<FunctionRecord> = {}): FunctionRe
     retry: null,
     count: 0,
     latestVersion: 0,
+    createdAt: nextMs++,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+/** The next version of a function: a snapshot of what it is. */
+export function versionRecord(published: FunctionRecord, change: Partial<VersionRecord> = {}): VersionRecord {
+  return {
+    id: randomUUID(),
+    functionId: published.id,
+    projectId: published.projectId,
+    versionNumber: published.latestVersion + 1,
+    description: null,
+    md5: String(published.code['md5sum']),
+    packageDigest: published.packageDigest!,
+    entry: published.entry,
+    cpuMillicores: published.cpuMillicores,
+    memoryBytes: published.memoryBytes,
+    timeoutSeconds: published.timeoutSeconds,
+    count: 0,
+    createdAt: nextMs++,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+let aliasCount = 0;
+
+/** An alias of a name and a function of its own. */
+export function aliasRecord(change: Partial<AliasRecord> = {}): AliasRecord {
+  return {
+    id: randomUUID(),
+    projectId: 'default',
+    name: `alias ${++aliasCount}`,
+    functionId: randomUUID(),
+    functionVersion: 0,
+    description: null,
     createdAt: nextMs++,
     updatedAt: null,
     ...change,

@@ -27,8 +27,13 @@ export const EXECUTION = {
     description: text({ ...name, help: 'For people.' }),
     input: {
       ...json(
-        { type: ['string', 'object'] },
-        { setOn: 'create', isNullable: true, help: 'Any text, or a JSON object.' },
+        { type: 'string' },
+        {
+          setOn: 'create',
+          isNullable: true,
+          help: 'Any text, or a JSON object; anything else counts as its JSON text.',
+        },
+        {},
       ),
       parse: parseInput,
     },

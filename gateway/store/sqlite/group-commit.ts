@@ -6,9 +6,12 @@ interface Write {
   readonly reject: (cause: unknown) => void;
 }
 
-/** Work that belongs to every group: `apply` inside its transaction, after its writes; `discard` when it failed. */
+/** Work that belongs to every group: `apply` inside its transaction, after its writes; then one of the other two. */
 export interface GroupPart {
   apply(): void;
+  /** It is committed. */
+  keep?(): void;
+  /** It failed, perhaps before `apply`. */
   discard(): void;
 }
 
@@ -63,6 +66,7 @@ export class GroupCommit {
       this.#fail(writes, cause);
       return;
     }
+    for (const part of this.#parts) part.keep?.();
     for (let index = 0; index < writes.length; index++) writes[index]!.resolve(results[index] as never);
   }
 

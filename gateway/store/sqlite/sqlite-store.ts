@@ -1,11 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import type { Store } from '../store.ts';
+import { SqliteAliases } from './aliases.ts';
 import { openDatabase, type Database, type DatabaseOptions } from './database.ts';
+import { Definitions } from './definitions.ts';
 import { SqliteExecutions } from './executions.ts';
 import { SqliteFunctions } from './functions.ts';
 import { GroupCommit } from './group-commit.ts';
 import { migrate } from './migrate.ts';
 import { SqliteRuntimes } from './runtimes.ts';
+import { SqliteVersions } from './versions.ts';
 
 export interface SqliteStoreOptions extends DatabaseOptions {
   /** The checkpoint thread failed; the store works on, its log file grows. */
@@ -31,9 +34,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 class SqliteStore implements Store {
   readonly runtimes: SqliteRuntimes;
   readonly functions: SqliteFunctions;
+  readonly versions: SqliteVersions;
+  readonly aliases: SqliteAliases;
   readonly executions: SqliteExecutions;
   readonly #database: Database;
   readonly #commit: GroupCommit;
+  readonly #definitions: Definitions;
   readonly #checkpoints: Worker;
   readonly #checkpointsEnded: Promise<void>;
   #closing: Promise<void> | undefined;
@@ -44,8 +50,15 @@ class SqliteStore implements Store {
     this.#checkpointsEnded = new Promise((resolve) => checkpoints.once('exit', () => resolve()));
     this.#commit = new GroupCommit(database);
     this.runtimes = new SqliteRuntimes(database, this.#commit);
-    this.functions = new SqliteFunctions(database, this.#commit);
-    this.executions = new SqliteExecutions(database, this.#commit, this.functions);
+    this.#definitions = new Definitions(database, this.#commit);
+    this.functions = new SqliteFunctions(database, this.#commit, this.#definitions);
+    this.versions = new SqliteVersions(database, this.#commit, this.functions, this.#definitions);
+    this.aliases = new SqliteAliases(database, this.#commit, this.#definitions);
+    this.executions = new SqliteExecutions(database, this.#commit, this.functions, this.versions);
+  }
+
+  foreignChanges(): Promise<number> {
+    return this.#definitions.foreignChanges();
   }
 
   close(): Promise<void> {

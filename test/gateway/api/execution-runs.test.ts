@@ -6,6 +6,7 @@ import { QinlingError } from '../../../gateway/errors.ts';
 import { parseInvocationId } from '../../../gateway/invocation-id.ts';
 import type { RetryPolicy } from '../../../gateway/store/attempts.ts';
 import { Kind, Outcome } from '../../../protocol/message.ts';
+import { collect } from '../../support/collect.ts';
 import { until } from '../../support/fake-agent.ts';
 import { startExecutionsServer } from '../../support/executions-server.ts';
 
@@ -240,7 +241,7 @@ describe('POST /v1/executions with an Idempotency-Key', () => {
       );
     }
     assert.equal((await create(body, { 'Idempotency-Key': 'k'.repeat(255) })).status, 201);
-    assert.equal((await rig.store.executions.list({ scope: null, filters: [], limit: 9 })).length, 1);
+    assert.equal((await collect(rig.store.executions.list({ scope: null, filters: [], limit: 9 }))).length, 1);
   });
 
   test('any text is a key of bounded length, or refused', () => {
