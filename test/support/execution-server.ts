@@ -7,8 +7,9 @@ import { Invoker } from '../../gateway/invoke/invoker.ts';
 import { toTarget } from '../../gateway/invoke/target.ts';
 import { Targets } from '../../gateway/invoke/targets.ts';
 import { LinkSet } from '../../gateway/link/link-set.ts';
+import type { Hello } from '../../protocol/message.ts';
 import { FakeAgent } from './fake-agent.ts';
-import { openFunctionsRig } from './functions-rig.ts';
+import { openFunctionsRig, type FunctionsRig } from './functions-rig.ts';
 import { serveRoutes } from './resource-server.ts';
 
 /** Whoever runs what is registered when it is over: a test, or a suite with its `after`. */
@@ -20,17 +21,24 @@ export interface ExecutionServerOptions {
   readonly workerCount?: number;
   readonly maxWaitingCalls?: number;
   readonly maxWaitingMs?: number;
+  /** How long the start waits for agents that bring back what an earlier process sent. */
+  readonly returnGraceMs?: number;
+  /** What an earlier process left in the store. */
+  readonly leave?: (rig: FunctionsRig) => Promise<unknown>;
+  /** What the agent says beside the usual. */
+  readonly hello?: Partial<Hello>;
 }
 
 const CONCURRENCY = 3;
 
 /** The API behind real HTTP, over real control, store and links; the agent is a fake that a test speaks for. */
 export async function startExecutionServer(cleaner: Cleaner, options: ExecutionServerOptions = {}) {
-  const { workerCount = 2, maxWaitingCalls = 100, maxWaitingMs = 60_000 } = options;
+  const { workerCount = 2, maxWaitingCalls = 100, maxWaitingMs = 60_000, returnGraceMs = 0 } = options;
   const rig = await openFunctionsRig(cleaner, (functionId, needsFreshWorkers) => {
     targets.drop(functionId);
     if (needsFreshWorkers) invoker.releaseFunction(functionId);
   });
+  await options.leave?.(rig);
   const { runtimes, functions, store } = rig;
   const links = new LinkSet({ maxOutputBytes: 1_000_000, concurrency: CONCURRENCY });
   const targets: Targets = new Targets(
@@ -44,7 +52,7 @@ export async function startExecutionServer(cleaner: Cleaner, options: ExecutionS
   const callFaults: unknown[] = [];
   const executions: Executions = new Executions(store.executions, targets, {
     maxWaitingMs,
-    returnGraceMs: 0,
+    returnGraceMs,
     onFault: (cause) => void callFaults.push(cause),
   });
   const invoker: Invoker = new Invoker(links, {
@@ -55,7 +63,7 @@ export async function startExecutionServer(cleaner: Cleaner, options: ExecutionS
     onWarning: () => undefined,
   });
   const pools = [runtimes.poolNameOf(runtimes.find(rig.runtimeId)!)!];
-  const agent = new FakeAgent(links, { pools, workerCount }).connect();
+  const agent = new FakeAgent(links, { pools, workerCount, ...options.hello }).connect();
   await executions.start(invoker);
   const routes = [...runtimeRoutes(runtimes), ...functionRoutes(functions), ...executionRoutes(executions)];
   cleaner.after(() => {
