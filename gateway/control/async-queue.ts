@@ -18,6 +18,8 @@ export class AsyncQueue {
   readonly #onFault: (cause: unknown) => void;
   #isBehind = true;
   #isReading = false;
+  /** Something was accepted since the last read began: perhaps after the database looked. */
+  #hasMissed = false;
   #isClosed = false;
   #openRuns = 0;
   /** Ids up to here were run or read; ids rise in the order of acceptance. */
@@ -40,7 +42,11 @@ export class AsyncQueue {
 
   /** An execution was accepted and is durable. */
   offer(record: ExecutionRecord): void {
-    if (this.#isBehind || this.#isClosed || record.id <= this.#lastId) return;
+    if (this.#isClosed || record.id <= this.#lastId) return;
+    if (this.#isBehind) {
+      this.#hasMissed = true;
+      return;
+    }
     if (this.#openRuns >= WINDOW) {
       this.#isBehind = true;
       return;
@@ -67,13 +73,15 @@ export class AsyncQueue {
   #read(): void {
     if (this.#isReading || this.#isClosed) return;
     this.#isReading = true;
+    this.#hasMissed = false;
     const limit = WINDOW - this.#openRuns;
     this.#store.listUnstarted(this.#lastId === '' ? undefined : this.#lastId, limit).then(
       (records) => {
         this.#isReading = false;
         if (this.#isClosed) return;
-        this.#isBehind = records.length === limit;
+        this.#isBehind = records.length === limit || this.#hasMissed;
         for (const record of records) this.#take(record);
+        if (this.#isBehind && this.#openRuns < REFILL_BELOW) this.#read();
       },
       (cause: unknown) => {
         this.#isReading = false;

@@ -4,7 +4,6 @@ import type { NewExecution } from '../../../gateway/control/executions.ts';
 import { KEY_LIFE_MS } from '../../../gateway/control/idempotent-calls.ts';
 import { openSqliteStore } from '../../../gateway/store/sqlite/sqlite-store.ts';
 import { Outcome } from '../../../protocol/message.ts';
-import { collect } from '../../support/collect.ts';
 import { accessOf } from '../../support/access.ts';
 import { collect } from '../../support/collect.ts';
 import { ExecutionsRig, type ExecutionsRigOptions } from '../../support/executions-rig.ts';
