@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ownOnly } from '../../../gateway/auth/access.ts';
-import { ANYBODY } from '../../../gateway/auth/access.ts';
+import { ANYBODY, ownOnly } from '../../../gateway/auth/access.ts';
 import { InUse, type Holder } from '../../../gateway/control/in-use.ts';
 import { accessOf, adminOf } from '../../support/access.ts';
 import { openFunctionsRig, request } from '../../support/functions-rig.ts';
