@@ -19,6 +19,8 @@ export class AsyncQueue {
   readonly #onFault: (cause: unknown) => void;
   #isBehind = true;
   #isReading = false;
+  /** Something was accepted since the last read began: perhaps after the database looked. */
+  #hasMissed = false;
   #isClosed = false;
   /** Executions whose end was not told yet. */
   readonly #open = new Set<string>();
@@ -44,7 +46,11 @@ export class AsyncQueue {
 
   /** An execution was accepted and is durable. */
   offer(record: ExecutionRecord): void {
-    if (this.#isBehind || this.#isClosed || record.id <= this.#lastId) return;
+    if (this.#isClosed || record.id <= this.#lastId) return;
+    if (this.#isBehind) {
+      this.#hasMissed = true;
+      return;
+    }
     if (this.#open.size >= WINDOW) {
       this.#isBehind = true;
       return;
@@ -80,16 +86,17 @@ export class AsyncQueue {
   #read(): void {
     if (this.#isReading || this.#isClosed) return;
     this.#isReading = true;
+    this.#hasMissed = false;
     const limit = WINDOW - this.#open.size;
     this.#store.listUnstarted(this.#lastId === '' ? undefined : this.#lastId, limit).then(
       (records) => {
         this.#isReading = false;
         if (this.#isClosed) return;
-        this.#isBehind = records.length === limit;
+        this.#isBehind = records.length === limit || this.#hasMissed || this.#isRewound;
         for (const record of records) this.#take(record);
-        if (!this.#isRewound) return;
+        if (this.#isRewound) this.#lastId = '';
         this.#isRewound = false;
-        this.rewind();
+        if (this.#isBehind && this.#open.size < REFILL_BELOW) this.#read();
       },
       (cause: unknown) => {
         this.#isReading = false;

@@ -223,7 +223,10 @@ export class Executions {
 
   /** The key is taken in the transaction that adds the record, before anything runs. */
   #startOnce(record: ExecutionRecord, target: Target, key: IdempotencyKey, onDone: OnDone): void {
-    this.#store.insertOnce(record, key, record.createdAt - KEY_LIFE_MS).then(
+    this.#openCalls.opened(); // so that a shutdown does not come in between
+    const inserted = this.#store.insertOnce(record, key, record.createdAt - KEY_LIFE_MS);
+    void inserted.finally(() => this.#openCalls.closed()).catch(() => undefined);
+    inserted.then(
       (taken) => {
         if (taken !== undefined) this.#idempotent.repeat(taken, key, onDone);
         else if (record.isSync) this.#sync.run(record, target, onDone, key);

@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
+import { MAX_LOG_BYTES } from '../../protocol/limits.ts';
 import type { LogStream } from '../link/log-streams.ts';
 import type { ExecutionLog, ExecutionStatus } from '../store/store.ts';
 import { firstLine, lastLines } from './execution-log.ts';
@@ -40,19 +41,20 @@ export class FollowedLog {
     this.#push(firstLine(this.executionId));
   }
 
-  /** Text as it was printed, from this place in the attempt's log; what was taken before is not taken again. */
+  /**
+   * Text as it was printed, from this place in the attempt's log; what was taken before is not taken again, and no more
+   * than is kept, whatever an agent sends.
+   */
   take(offset: number, log: Uint8Array): void {
-    if (this.#isOver || offset > this.#bytes || offset + log.length <= this.#bytes) return;
+    if (offset > this.#bytes || offset + log.length <= this.#bytes) return;
     this.begin();
-    const rest = log.subarray(this.#bytes - offset);
-    this.#bytes += rest.length;
-    this.#print(this.#decoder.write(Buffer.from(rest)));
+    this.#takeBytes(log.subarray(this.#bytes - offset, MAX_LOG_BYTES - offset));
   }
 
   /** The attempt has ended with this log; another one may follow. */
   end(status: ExecutionStatus, log: ExecutionLog | null): void {
     this.begin();
-    if (log !== null) this.take(0, log.text);
+    if (log !== null) this.#takeBytes(log.text.subarray(this.#bytes));
     this.#print(this.#decoder.end());
     const isAtLineStart = this.#lastCharacter === '' || this.#lastCharacter === '\n';
     this.#push(lastLines(this.executionId, status, log, isAtLineStart));
@@ -80,6 +82,11 @@ export class FollowedLog {
     const text = this.#parts.join('');
     this.#parts = [];
     return text;
+  }
+
+  #takeBytes(bytes: Uint8Array): void {
+    this.#bytes += bytes.length;
+    this.#print(this.#decoder.write(Buffer.from(bytes)));
   }
 
   #print(text: string): void {

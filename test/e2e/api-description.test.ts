@@ -54,7 +54,10 @@ async function useFunctions(api: DescribedApi, runtimeId: string): Promise<strin
   const id = String(created.json['id']);
   const path = `/v1/functions/${id}`;
   expect(await api.request('PUT', path, { body: new URLSearchParams({ name: 'mine', timeout: '7' }) }), 200);
-  expect(await api.json('PUT', path, { memory_size: 67_108_864, cpu: '1000', entry: 'main.main' }), 200);
+  expect(
+    await api.json('PUT', path, { memory_size: 67_108_864, cpu: '1000', retry: { max_attempts: 2, backoff: 0 } }),
+    200,
+  );
   expect(await api.request('GET', path), 200);
   expect(await api.request('GET', `${path}?download=true`), 200);
   const { functions } = expect(await api.request('GET', '/v1/functions'), 200).json;
@@ -74,9 +77,11 @@ async function useExecutions(api: DescribedApi, functionId: string): Promise<voi
   assert.equal(done.json['status'], 'success', done.text);
   const failed = expect(await run({ input: { way: 'other' }, function_version: '0' }), 201);
   assert.equal(failed.json['status'], 'failed', failed.text);
-  const later = expect(await run({ sync: false }), 201);
+  const later = expect(await run({ sync: false, input: { way: 'other' } }), 201);
   const path = `/v1/executions/${String(later.json['id'])}`;
-  while ((await api.request('GET', path)).json['status'] === 'running');
+  while ((await api.request('GET', `${path}?wait=30`)).json['status'] === 'running');
+  expect(await api.request('POST', `${path}/redrive`), 200);
+  expect(await api.request('GET', `${path}/log?follow=true`), 200);
   expect(await api.request('GET', `${path}/log`), 200);
   expect(await api.request('GET', '/v1/executions?limit=2&status=in:success,failed'), 200);
   expect(await api.request('GET', '/v1/executions'), 200);

@@ -134,6 +134,10 @@ export const REQUESTS: Readonly<Record<string, TenancyEntry>> = {
     request: async (project) => at(`/v1/executions/${await project.newExecution()}`),
     succeeds: 200,
   },
+  'POST /v1/executions/:id/redrive': {
+    request: async (project) => at(`/v1/executions/${await project.newFailedExecution()}/redrive`),
+    succeeds: 200,
+  },
   'GET /v1/executions/:id/log': {
     request: async (project) => at(`/v1/executions/${await project.newExecution()}/log`),
     succeeds: 200,

@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { Api, type Answer, type Resource } from '../support/api.ts';
 import { makeFolder, Server } from '../support/server.ts';
-import { zipOf } from '../support/zip.ts';
 
 const POLL_MS = 50;
 /** Enough for every test here, also where the machine has fewer processors. */
@@ -29,10 +28,10 @@ async function startWithFunction(t: TestContext) {
   const server = await Server.start(t, folder, { environment: WORKERS });
   const api = new Api(server.url);
   const { id } = await api.createFunction({ files: { 'main.py': codeOf('one') }, cpu: 300 });
-  return { folder, server, id, ...actionsOf(api, server.url, id) };
+  return { folder, server, id, ...actionsOf(api, id) };
 }
 
-function actionsOf(api: Api, url: string, id: string) {
+function actionsOf(api: Api, id: string) {
   const path = `/v1/functions/${id}`;
   const expect = (answer: Answer, status: number): Answer => {
     assert.equal(answer.status, status, answer.text);
@@ -40,12 +39,7 @@ function actionsOf(api: Api, url: string, id: string) {
   };
   const post = async (where: string, status: number, body?: unknown) =>
     expect(await api.request('POST', where, body), status);
-  const change = async (answer: string) => {
-    const form = new FormData();
-    form.set('package', new Blob([zipOf({ 'main.py': codeOf(answer) })]), 'package.zip');
-    const response = await fetch(url + path, { method: 'PUT', body: form });
-    assert.equal(response.status, 200, await response.text());
-  };
+  const change = (answer: string) => api.changeFunction(id, { files: { 'main.py': codeOf(answer) } });
   const publish = async () => JSON.parse((await post(`${path}/versions`, 201, {})).text) as Resource;
   /** Runs it; resolves with what it returned, and `warm` or `cold`. */
   const run = async (named: object): Promise<[string, string]> => {
@@ -107,7 +101,7 @@ test('a version runs the code it was published with, whatever the function becam
   assert.deepEqual(await counts(api), [3, 3, 1]);
   await server.stop();
   const again = await Server.start(t, folder, { environment: WORKERS });
-  const then = actionsOf(new Api(again.url), again.url, id);
+  const then = actionsOf(new Api(again.url), id);
   assert.deepEqual(await counts(then.api), [3, 3, 1]);
   assert.deepEqual(await then.run({ function_id: id, function_version: 1 }), ['one you', 'cold']);
   await again.stop();
@@ -175,7 +169,7 @@ test('workers come and go by hand: the first call is warm, running calls end, an
 });
 
 test('a call that runs when its function is detached ends as if nothing was', async (t) => {
-  const { api, post, server } = await startWithFunction(t);
+  const { api, post } = await startWithFunction(t);
   const { shared } = makeFolder(t);
   const started = `${shared}/started`;
   const waiting = `
@@ -188,7 +182,7 @@ def main(started, go):
     return 'ended well'
 `;
   const { id } = await api.createFunction({ files: { 'main.py': waiting }, timeout: 60 });
-  const slow = actionsOf(api, server.url, id);
+  const slow = actionsOf(api, id);
   const running = slow.run({ function_id: id, input: JSON.stringify({ started, go: `${shared}/go` }) });
   while (!existsSync(started)) await sleep(POLL_MS);
 

@@ -140,6 +140,18 @@ export class Project {
     return { function_id: await this.newFunction(), description: this.mark };
   }
 
+  /** Of an asynchronous execution that has come to its end. */
+  async newFailedExecution(): Promise<string> {
+    const form = this.functionForm();
+    form.set('entry', 'main.missing');
+    const functionId = idOf(await this.member.must('POST', '/v1/functions', form));
+    const body = { function_id: functionId, description: this.mark, sync: false };
+    const id = idOf(await this.member.must('POST', '/v1/executions', body));
+    const { status } = await this.member.must('GET', `/v1/executions/${id}?wait=60`);
+    assert.equal(status, 'failed');
+    return id;
+  }
+
   async newExecution(): Promise<string> {
     const body = { function_id: await this.newFunction(), description: this.mark };
     return idOf(await this.member.must('POST', '/v1/executions', body));

@@ -15,6 +15,7 @@ const ERRORS: Readonly<Record<number, string>> = {
   409: 'Not possible in its present state.',
   413: 'The body is too large.',
   415: 'The body is of another type.',
+  422: 'Not what was asked for by the same key before.',
   429: 'Too many requests.',
   503: 'Not possible just now; `Retry-After` tells when to ask again.',
 };

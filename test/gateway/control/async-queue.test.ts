@@ -1,82 +1,112 @@
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { AsyncQueue } from '../../../gateway/control/async-queue.ts';
-import type { ExecutionRecord, Store } from '../../../gateway/store/store.ts';
+import type { ExecutionRecord, ExecutionStore } from '../../../gateway/store/store.ts';
 import { until } from '../../support/fake-agent.ts';
-import { executionRecord, success } from '../../support/store-records.ts';
-import { openSharedStores } from '../../support/throw-away-store.ts';
+import { executionRecord } from '../../support/store-records.ts';
 
-const idsOf = (records: readonly { id: string }[]) => records.map(({ id }) => id);
-const unstarted = () => executionRecord({ isSync: false, isStarted: false });
-/** As the queue has it. */
+/** More than the queue looks after at a time. */
+const MANY = 12_000;
 const WINDOW = 5_000;
 
-async function insert(store: Store, count: number): Promise<ExecutionRecord[]> {
-  const records = Array.from({ length: count }, unstarted);
-  await Promise.all(records.map((record) => store.executions.insert(record, null)));
-  return records;
-}
-
-test('what an earlier process accepted runs first, then what is accepted now, each once', async (t) => {
-  const { store, queue, running } = await open(t);
-  const left = await insert(store, 3);
-  queue.start();
-  await until(() => running.length === 3);
-  const fresh = await insert(store, 2);
-  for (const record of fresh) queue.offer(record);
-  queue.offer(left[0]!);
-
-  assert.deepEqual(running, idsOf([...left, ...fresh]));
-});
-
-test('executions of another gateway that are taken over run although they are older, and none runs twice', async (t) => {
-  const { store, queue, running, end, openOther } = await open(t);
-  const other = await openOther();
-  const theirs = await insert(other, 4);
-  const own = await insert(store, 3);
-  queue.start();
-  await until(() => running.length === 3);
-  await end(own[0]!.id);
-
-  await store.executions.takeOver('other', 100);
-  queue.rewind();
-  queue.rewind();
-  await until(() => running.length === 7);
-  const fresh = await insert(store, 1);
-  queue.offer(fresh[0]!);
-
-  assert.deepEqual(running, idsOf([...own, ...theirs, ...fresh]));
-});
-
-test('a rewind while the queue is full is made up for as runs end', async (t) => {
-  const { store, queue, running, end, openOther } = await open(t);
-  const theirs = await insert(await openOther(), 10);
-  const own = await insert(store, WINDOW + 10);
-  queue.start();
-  await until(() => running.length === WINDOW);
-
-  await store.executions.takeOver('other', 100);
-  queue.rewind();
-  for (const id of idsOf(own).slice(0, WINDOW)) await end(id);
-  await until(() => running.length === WINDOW + 20);
-
-  assert.deepEqual(new Set(running), new Set(idsOf([...theirs, ...own])));
-  assert.equal(running.length, new Set(running).size);
-});
-
-async function open(t: TestContext) {
-  const openStore = openSharedStores(t);
-  const store = await openStore('own');
-  const running: string[] = [];
-  const queue = new AsyncQueue(
-    store.executions,
-    ({ id }) => running.push(id),
-    (cause) => assert.fail(String(cause)),
-  );
-  t.after(() => queue.close());
-  const end = async (id: string) => {
-    await store.executions.settle(id, success());
-    queue.ended(id);
+/** A queue over a database that is an array: what is in it has not started. */
+function open() {
+  const unstarted: ExecutionRecord[] = [];
+  const running: ExecutionRecord[] = [];
+  const ran: string[] = [];
+  const faults: unknown[] = [];
+  let brokenReads = 0;
+  const store: Pick<ExecutionStore, 'listUnstarted'> = {
+    listUnstarted: async (after, limit) => {
+      if (brokenReads > 0) {
+        brokenReads--;
+        throw new Error('disk');
+      }
+      const rest = unstarted.filter(({ id }) => after === undefined || id > after);
+      return rest.slice(0, limit);
+    },
   };
-  return { store, queue, running, end, openOther: () => openStore('other') };
+  const run = (record: ExecutionRecord) => {
+    unstarted.splice(unstarted.indexOf(record), 1);
+    running.push(record);
+    ran.push(record.id);
+  };
+  const queue = new AsyncQueue(store as ExecutionStore, run, (cause) => faults.push(cause));
+  const accept = () => {
+    const record = executionRecord({ isSync: false, isStarted: false });
+    unstarted.push(record);
+    return record;
+  };
+  const endSome = (count: number) => {
+    for (const { id } of running.splice(0, count)) queue.ended(id);
+  };
+  const breakReads = (count: number) => (brokenReads = count);
+  return { queue, unstarted, running, ran, faults, accept, endSome, breakReads };
 }
+
+test('what was left is run first, then what comes', async () => {
+  const { queue, ran, accept } = open();
+  const left = [accept(), accept()];
+  queue.start();
+  await until(() => ran.length === 2);
+  const next = accept();
+  queue.offer(next);
+  assert.deepEqual(
+    ran,
+    [...left, next].map(({ id }) => id),
+  );
+});
+
+test('what comes while the rest of before is being read is run once', async () => {
+  const { queue, ran, accept } = open();
+  const left = accept();
+  queue.start();
+  const next = accept();
+  queue.offer(next); // it may be read too
+  await until(() => ran.length === 2);
+  queue.offer(next);
+  assert.deepEqual(ran, [left.id, next.id]);
+});
+
+test('more than the window waits in the database, and each is run once, in order', async () => {
+  const { queue, running, ran, accept, endSome } = open();
+  queue.start();
+  await new Promise(setImmediate);
+  const accepted = Array.from({ length: MANY }, accept);
+  for (const record of accepted) queue.offer(record);
+  assert.equal(ran.length, WINDOW);
+  while (ran.length < MANY) {
+    endSome(1_000);
+    await new Promise(setImmediate);
+    assert.ok(running.length <= WINDOW);
+  }
+  assert.deepEqual(
+    ran,
+    accepted.map(({ id }) => id),
+  );
+  endSome(running.length);
+  await new Promise(setImmediate);
+  const next = accept();
+  queue.offer(next);
+  assert.equal(ran.at(-1), next.id, 'it keeps up again');
+  assert.equal(queue.openRuns, 1);
+});
+
+test('a database that cannot be read is tried again', async () => {
+  const { queue, ran, faults, accept, breakReads } = open();
+  breakReads(1);
+  accept();
+  queue.start();
+  await until(() => ran.length === 1);
+  assert.equal(faults.length, 1);
+});
+
+test('a closed queue runs nothing more', async () => {
+  const { queue, ran, accept } = open();
+  accept();
+  queue.start();
+  queue.close();
+  queue.offer(accept());
+  await new Promise(setImmediate);
+  assert.deepEqual(ran, []);
+});

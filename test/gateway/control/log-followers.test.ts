@@ -271,6 +271,14 @@ describe('following a log', () => {
 });
 
 describe('a followed log', () => {
+  test('no more is taken than is kept, whatever an agent sends', async () => {
+    const followed = new FollowedLog('an-execution');
+    for (const offset of [0, 60_000, 120_000, 65_536, 65_535, 65_537]) followed.take(offset, Buffer.alloc(60_000, 'x'));
+    followed.take(65_536, Buffer.alloc(60_000, 'x'));
+    followed.close();
+    assert.equal(await followed.next(), `Start execution: an-execution\n${'x'.repeat(65_536)}`);
+  });
+
   test('whatever parts of it came before, in all it is the log that is kept', async () => {
     const bytes = fc.uint8Array({ maxLength: 40 });
     const texts = fc.string({ unit: 'grapheme', maxLength: 20 }).map((text) => Buffer.from(text));
