@@ -5,6 +5,7 @@ import { KEY_LIFE_MS } from '../../../gateway/control/idempotent-calls.ts';
 import { openSqliteStore } from '../../../gateway/store/sqlite/sqlite-store.ts';
 import { Outcome } from '../../../protocol/message.ts';
 import { accessOf } from '../../support/access.ts';
+import { collect } from '../../support/collect.ts';
 import { ExecutionsRig, type ExecutionsRigOptions } from '../../support/executions-rig.ts';
 import { executionRecord } from '../../support/store-records.ts';
 import { databasePath, openThrowAwayStore } from '../../support/throw-away-store.ts';
@@ -128,7 +129,7 @@ describe('idempotency keys', () => {
     const functionId = await rig.addFunction();
     const both = [rig.create(functionId, KEYED), rig.create(functionId, KEYED)];
     for (const answer of both) await assert.rejects(answer, { code: 'NO_FREE_WORKER' });
-    assert.deepEqual(await rig.store.executions.list({ scope: null, filters: [], limit: 9 }), []);
+    assert.deepEqual(await collect(rig.store.executions.list({ scope: null, filters: [], limit: 9 })), []);
     assert.equal((await rig.store.functions.get(functionId, null))!.count, 0);
 
     const again = await rig.create(functionId, LATER); // another request, even
