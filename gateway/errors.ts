@@ -16,6 +16,7 @@ const catalogue = {
   TOO_LARGE: { httpStatus: 413, isRetryable: false },
   UNSUPPORTED_MEDIA_TYPE: { httpStatus: 415, isRetryable: false },
   KEY_REUSED: { httpStatus: 422, isRetryable: false },
+  TOO_MANY_REQUESTS: { httpStatus: 429, isRetryable: true },
   INTERNAL: { httpStatus: 500, isRetryable: false },
   NO_FREE_WORKER: { httpStatus: 503, isRetryable: true },
   TOO_BUSY: { httpStatus: 503, isRetryable: true },

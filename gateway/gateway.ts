@@ -8,7 +8,8 @@ import type { Operation } from './api/operation.ts';
 import { publicRoutes } from './api/public-routes.ts';
 import { ANYBODY } from './auth/access.ts';
 import { createGuard } from './auth/create.ts';
-import type { Config } from './config/load.ts';
+import { systemClock } from './clock.ts';
+import { databasePath, type Config } from './config/load.ts';
 import { Aliases } from './control/aliases.ts';
 import { CallTargets } from './control/call-targets.ts';
 import { ChangeWatch } from './control/change-watch.ts';
@@ -16,14 +17,20 @@ import { Executions } from './control/executions.ts';
 import type { FunctionCommons } from './control/function-commons.ts';
 import { FunctionPackages } from './control/function-packages.ts';
 import { Functions } from './control/functions.ts';
+import { GatewayLease } from './control/gateway-lease.ts';
 import { InUse, aliasHolder } from './control/in-use.ts';
+import { JobTimer } from './control/job-timer.ts';
+import { Jobs, jobHolder } from './control/jobs.ts';
 import { RecordedTargets } from './control/recorded-targets.ts';
 import { Retention } from './control/retention.ts';
-import { Runtimes } from './control/runtimes.ts';
+import { RunNames } from './control/run-names.ts';
+import { Runtimes, type NewRuntime } from './control/runtimes.ts';
 import { Scaling } from './control/scaling.ts';
 import { Turns } from './control/turns.ts';
 import { Versions } from './control/versions.ts';
+import { Webhooks, webhookHolder } from './control/webhooks.ts';
 import { DataDirectory } from './data-directory.ts';
+import { ExecutionIds } from './execution-id.ts';
 import { Cors } from './http/cors.ts';
 import type { ExchangeOptions } from './http/exchange.ts';
 import { HttpServer } from './http/server.ts';
@@ -94,12 +101,25 @@ async function startParts(
   rmSync(data.uploads, { recursive: true, force: true }); // what an earlier process had under way
   mkdirSync(data.uploads, { mode: 0o700 });
 
+  const { connection } = config.database;
   const store = await openSqliteStore({
-    path: data.database,
+    path: connection === '' ? data.database : databasePath(connection),
+    gatewayId: data.gatewayId,
     synchronous: config.database.synchronous as 'normal' | 'full',
     onFault: (cause) => onFault(cause, 'the checkpoint thread failed'),
   });
   closers.push(() => store.close());
+  const ids = new ExecutionIds();
+  const lease: GatewayLease = new GatewayLease(store.gateways, {
+    clock: systemClock,
+    leaseMs: config.default.gatewayLease * 1000,
+    onNumber: (number) => (ids.gatewayNumber = number),
+    onGone: (gatewayId) => executions.takeOver(gatewayId),
+    onFault,
+    onWarning: (message) => log.warn(message),
+  });
+  closers.push(() => lease.close());
+  await lease.start();
   const storage = createPackageStorage(config.storage);
 
   const links = new LinkSet({
@@ -127,8 +147,8 @@ async function startParts(
 
   const orchestrator = openOrchestrator(config, links, internalAddress, token, log);
   closers.push(() => orchestrator.close());
-  const services = assemble(config, log, { store, storage, links, orchestrator, data });
-  const { executions, runtimes, invoker, changeWatch } = services;
+  const services = assemble(config, log, { store, storage, links, orchestrator, data, ids });
+  const { executions, runtimes, invoker, jobTimer, changeWatch } = services;
   closers.push(() => runtimes.close());
   closers.push(() => changeWatch.close());
   closers.push(() => {
@@ -141,17 +161,22 @@ async function startParts(
     onFault: (cause) => onFault(cause, 'old executions were not removed'),
   });
   closers.push(() => retention.close());
+  closers.push(() => jobTimer.close());
 
   const poolNames = await orchestrator.start(AGENT_START_MS);
   await runtimes.start();
-  if (runtimes.count === 0) for (const name of poolNames) await registerRuntime(runtimes, name);
   await changeWatch.start();
+  await runtimes.createFirst(ANYBODY, poolNames.map(foundRuntime));
   await executions.start(invoker);
+  lease.watch();
   retention.start();
+  if (config.api.enableJobHandler) jobTimer.start();
 
   const { host } = config.api;
   const isOpen = type === 'none';
-  const operations = publicRoutes(services, { limits: resourceLimits(config.resourceLimits), isOpen });
+  const publicEndpoint = config.default.qinlingEndpoint;
+  const facts = { limits: resourceLimits(config.resourceLimits), isOpen };
+  const operations = publicRoutes({ ...services, publicEndpoint }, facts);
   const server = new HttpServer({
     ...exchangeOptions,
     guard,
@@ -167,6 +192,7 @@ async function startParts(
   }
   const stop = async () => {
     const timeoutMs = config.default.shutdownTimeout * 1000;
+    await jobTimer.close();
     await Promise.all([server.drain(timeoutMs), executions.drain(timeoutMs)]);
     await closeAll();
   };
@@ -181,10 +207,11 @@ interface Parts {
   readonly links: LinkSet;
   readonly orchestrator: LocalOrchestrator;
   readonly data: DataDirectory;
+  readonly ids: ExecutionIds;
 }
 
 /** The services over the store, and the road of a call that they share. */
-function assemble(config: Config, log: Logger, { store, storage, links, orchestrator, data }: Parts) {
+function assemble(config: Config, log: Logger, { store, storage, links, orchestrator, data, ids }: Parts) {
   const onFault = (cause: unknown, message: string) => log.error({ err: cause }, message);
   const targets: Targets = new Targets({
     read: (functionId, version) => recordedTargets.read(functionId, version),
@@ -195,6 +222,7 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
   const executions: Executions = new Executions(store.executions, targets, callTargets, {
     maxWaitingMs: config.engine.maxWaitingTime * 1000,
     returnGraceMs: orchestrator.returnGraceMs,
+    ids,
     onFault,
   });
   const invoker: Invoker = new Invoker(links, {
@@ -217,7 +245,7 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
     store,
     packages: new FunctionPackages(storage, builder, store, onFault),
     turns: new Turns(),
-    inUse: new InUse([aliasHolder(store.aliases)]),
+    inUse: new InUse([jobHolder(store.jobs), webhookHolder(store.webhooks), aliasHolder(store.aliases)]),
     onChange: (functionId, version, needsFreshWorkers) => {
       targets.drop(functionId, version);
       if (needsFreshWorkers) invoker.workers.detach(functionId, version);
@@ -229,12 +257,36 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
   const scaling = new Scaling(commons, targets, invoker.workers);
   const changeWatch = new ChangeWatch(store, {
     onChange: () => {
-      targets.dropAll();
-      aliasTargets.dropAll();
+      const dropAll = () => {
+        targets.dropAll(); // made of runtimes, too
+        aliasTargets.dropAll();
+      };
+      runtimes.refresh().then(dropAll, (cause: unknown) => onFault(cause, 'the runtimes could not be read again'));
     },
     onFault: (cause) => onFault(cause, 'changes by other processes were not looked for'),
   });
-  return { executions, functions, versions, aliases, scaling, runtimes, invoker, changeWatch };
+  const names = new RunNames(commons);
+  const jobTimer = new JobTimer(store.jobs, executions, {
+    clock: systemClock,
+    onFault,
+    onWarning: (message) => log.warn(message),
+  });
+  const jobs = new Jobs(store.jobs, names, { clock: systemClock, onChange: () => jobTimer.wake() });
+  const { rateLimit, rateBurst } = config.webhooks;
+  const webhooks = new Webhooks(store.webhooks, names, executions, { perSecond: rateLimit, burst: rateBurst });
+  return {
+    executions,
+    functions,
+    versions,
+    aliases,
+    scaling,
+    runtimes,
+    jobs,
+    jobTimer,
+    webhooks,
+    invoker,
+    changeWatch,
+  };
 }
 
 function openOrchestrator(config: Config, links: LinkSet, gatewayUrl: string, token: string, log: Logger) {
@@ -264,9 +316,8 @@ function openOrchestrator(config: Config, links: LinkSet, gatewayUrl: string, to
 }
 
 /** A runtime that this machine offers, as a public one that is there from the start. */
-async function registerRuntime(runtimes: Runtimes, name: string): Promise<void> {
-  const description = 'Found on this machine';
-  await runtimes.create(ANYBODY, { name, image: name, description, isPublic: true, isTrusted: true });
+function foundRuntime(name: string): NewRuntime {
+  return { name, image: name, description: 'Found on this machine', isPublic: true, isTrusted: true };
 }
 
 function resourceLimits(limits: Config['resourceLimits']) {

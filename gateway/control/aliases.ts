@@ -96,14 +96,16 @@ export class Aliases {
 
   /** Throws NOT_FOUND, CONFLICT, IN_USE. */
   async delete(access: Access, name: string): Promise<void> {
-    const { id, projectId } = await this.get(access, name);
-    await this.#commons.inUse.refuseAliasDelete(projectId, name);
-    await this.#commons.store.aliases.delete(id);
-    this.#onMoved(projectId, name);
+    const { id, projectId, functionId } = await this.get(access, name);
+    await this.#commons.turns.run(functionId, async () => {
+      await this.#commons.inUse.refuseAliasDelete(projectId, name);
+      await this.#commons.store.aliases.delete(id);
+      this.#onMoved(projectId, name);
+    });
   }
 }
 
-function aliasNotFound(name: string): QinlingError {
+export function aliasNotFound(name: string): QinlingError {
   return notFound(`FunctionAlias not found [name=${name}]`);
 }
 

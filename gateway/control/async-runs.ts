@@ -55,7 +55,7 @@ export class AsyncRuns {
     const onFault = (cause: unknown) => options.onFault(cause, 'asynchronous executions could not be read');
     const queue: AsyncQueue = new AsyncQueue(
       store,
-      (record) => this.#run({ record, onOver: () => queue.ended() }),
+      (record) => this.#run({ record, onOver: () => queue.ended(record.id) }),
       onFault,
     );
     const retries: RetryQueue = new RetryQueue(
@@ -74,6 +74,12 @@ export class AsyncRuns {
     this.#retries.start();
   }
 
+  /** Executions of another gateway have become this one's. */
+  takeMore(): void {
+    this.#queue.rewind();
+    this.#retries.expect(Date.now());
+  }
+
   /** Starts none from now on; they stay recorded. */
   drain(): void {
     this.#isDraining = true;
@@ -81,9 +87,14 @@ export class AsyncRuns {
     this.#retries.close();
   }
 
-  accept(record: ExecutionRecord, onDone: OnDone): void {
-    this.#store.insert(record, null).then(
-      () => this.offer(record, onDone),
+  /** `write`: adds the record in place of a plain insert; false where it did not, and nothing is to run. */
+  accept(record: ExecutionRecord, onDone: OnDone, write?: (record: ExecutionRecord) => Promise<boolean>): void {
+    const written: Promise<boolean | void> = write === undefined ? this.#store.insert(record, null) : write(record);
+    written.then(
+      (isWritten) => {
+        if (isWritten !== false) return this.offer(record, onDone);
+        onDone(new QinlingError('CONFLICT', 'The execution was not accepted.'), undefined);
+      },
       (cause: unknown) => {
         this.#options.onFault(cause, `execution ${record.id} was not recorded`);
         onDone(new QinlingError('UNAVAILABLE', 'The execution could not be recorded.', { cause }), undefined);

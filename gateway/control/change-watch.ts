@@ -4,7 +4,7 @@ import type { Store } from '../store/store.ts';
 const ROUND_MS = 1_000;
 
 export interface ChangeWatchOptions {
-  /** Other processes on the same database have changed functions, versions or aliases. */
+  /** Other processes on the same database have changed runtimes, functions, versions or aliases. */
   readonly onChange: () => void;
   readonly onFault: (cause: unknown) => void;
 }

@@ -28,18 +28,23 @@ export interface NewExecution extends Named {
   readonly input: string | null;
   readonly isSync: boolean;
   readonly description: string | null;
+  /** For asynchronous ones: adds the record to the store, with what belongs to the same transaction. False: it did not. */
+  readonly write?: (record: ExecutionRecord) => Promise<boolean>;
   /** Requests of a project with the same key get the same execution. */
   readonly idempotencyKey?: string | undefined;
 }
 
-export type ExecutionsOptions = SyncRunsOptions & LeftExecutionsOptions;
+export interface ExecutionsOptions extends SyncRunsOptions, LeftExecutionsOptions {
+  /** Makes ids that no other gateway on the same store makes. */
+  readonly ids?: ExecutionIds;
+}
 
 /** The record of each requested run, from its acceptance to its end. */
 export class Executions {
   readonly #store: ExecutionStore;
   readonly #targets: Targets;
   readonly #callTargets: CallTargets;
-  readonly #ids = new ExecutionIds();
+  readonly #ids: ExecutionIds;
   readonly #openCalls = new OpenCalls();
   readonly #sync: SyncRuns;
   readonly #async: AsyncRuns;
@@ -55,6 +60,7 @@ export class Executions {
     this.#store = store;
     this.#targets = targets;
     this.#callTargets = callTargets;
+    this.#ids = options.ids ?? new ExecutionIds();
     this.#onFault = options.onFault;
     this.#watch = new EndWatch(store, (cause) => options.onFault(cause, 'executions could not be read'));
     const settlement = new Settlement(store, this.#watch, (dueAt) => this.#async.expect(dueAt));
@@ -85,6 +91,11 @@ export class Executions {
     this.#sync.start(invoker);
     await this.#left.start();
     this.#async.start(invoker);
+  }
+
+  /** Does what another gateway left that is gone: runs what was not started, settles what was. */
+  async takeOver(gatewayId: string): Promise<void> {
+    if (await this.#left.takeOver(gatewayId)) this.#async.takeMore();
   }
 
   /** Hot. Runs a function once, or accepts its run; `onDone` is called exactly once, with one of its two arguments. */
@@ -207,7 +218,7 @@ export class Executions {
     };
     if (key !== undefined) this.#startOnce(record, target, key, onDone);
     else if (request.isSync) this.#sync.run(record, target, onDone);
-    else this.#async.accept(record, onDone);
+    else this.#async.accept(record, onDone, request.write);
   }
 
   /** The key is taken in the transaction that adds the record, before anything runs. */

@@ -135,7 +135,8 @@ export class Functions {
       }
       await inUse.refuseFunctionDelete(id);
       const versions = await store.versions.list(id);
-      await store.functions.delete(id);
+      // in one transaction: a finished job goes with its function
+      await Promise.all([store.functions.delete(id), store.jobs.deleteFinished(id)]);
       onChange(id, 0, true);
       for (const { versionNumber } of versions) onChange(id, versionNumber, true);
       await this.#removePackages(record, versions);

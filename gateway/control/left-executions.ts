@@ -17,7 +17,10 @@ export interface LeftExecutionsOptions {
 
 type Left = Pick<ExecutionRecord, 'id' | 'attempts'>;
 
-/** Executions that an earlier process had started: agents bring their ends, or they are settled as lost. */
+/**
+ * Executions that a process which is gone had started, an earlier one of this gateway or another gateway: agents bring
+ * their ends, or they are settled as lost.
+ */
 export class LeftExecutions {
   readonly #store: ExecutionStore;
   readonly #settlement: Settlement;
@@ -35,18 +38,30 @@ export class LeftExecutions {
 
   /** Resolves when all that were left are known; where no agent can bring one, when they are settled. */
   async start(): Promise<void> {
-    const left = await this.#listStarted();
-    const isLost = ({ id, attempts }: Left) => !this.#adopted.has(invocationId(id, attempts?.number));
-    const settleLeft = () => this.#settleLost(left.filter(isLost));
-    if (this.#options.returnGraceMs === 0) await settleLeft();
-    else setTimeout(() => void settleLeft(), this.#options.returnGraceMs).unref();
+    await this.#settleLeft(await this.#listStarted());
+    await this.takeOver(null);
+  }
+
+  /**
+   * Makes what another gateway left this one's; null: what an earlier version of this program left. Resolves with true
+   * if there is some that is still to be run. What had been started is settled as at the start.
+   */
+  async takeOver(gatewayId: string | null): Promise<boolean> {
+    let hasUnstarted = false;
+    for (;;) {
+      const records = await this.#store.takeOver(gatewayId, PAGE);
+      const started = records.filter(({ isStarted }) => isStarted);
+      hasUnstarted ||= started.length < records.length;
+      await this.#settleLeft(started);
+      if (records.length < PAGE) return hasUnstarted;
+    }
   }
 
   find(executionId: string): LiveRun | undefined {
     return this.#live.get(executionId);
   }
 
-  /** An agent brings an invocation that an earlier process of the gateway sent. */
+  /** An agent brings an invocation that a process which is gone had sent. */
   adoptCall(id: string, link: Link): PendingCall {
     const { executionId, attempt } = parseInvocationId(id);
     this.#adopted.add(id);
@@ -66,6 +81,13 @@ export class LeftExecutions {
     };
     this.#live.set(executionId, { call, link });
     return call;
+  }
+
+  async #settleLeft(left: readonly Left[]): Promise<void> {
+    const isLost = ({ id, attempts }: Left) => !this.#adopted.has(invocationId(id, attempts?.number));
+    const settle = () => this.#settleLost(left.filter(isLost));
+    if (this.#options.returnGraceMs === 0) await settle();
+    else if (left.length > 0) setTimeout(() => void settle(), this.#options.returnGraceMs).unref();
   }
 
   /** Ends an attempt that was brought; one that the execution has left behind changes nothing. */

@@ -1,6 +1,8 @@
 /**
  * The store contract: the records of the control plane and of every execution, and what holds of them.
  *
+ * Several gateways may use the same records, each through a store of its own that knows its gateway's id.
+ *
  * All methods may be called concurrently. A promise that resolved means: durable as far as the driver's setting says
  * (SQLite: survives a killed process, with `database.synchronous = full` also a power loss). Writes of executions are
  * committed in groups: every call of one event-loop turn shares one transaction. A reader always sees the writes that
@@ -8,7 +10,10 @@
  */
 
 import type { Attempts, RetryPolicy } from './attempts.ts';
+import type { GatewayStore } from './gateway-store.ts';
 import type { IdempotencyKey, TakenKey } from './idempotency-key.ts';
+import type { JobStore } from './job-store.ts';
+import type { WebhookStore } from './webhook-store.ts';
 
 /** Times are milliseconds since 1970 UTC everywhere in the store. */
 export type TimeMs = number;
@@ -186,6 +191,8 @@ export type Chunks<T> = AsyncIterable<readonly T[]>;
 
 export interface RuntimeStore {
   insert(record: RuntimeRecord): Promise<void>;
+  /** Adds the records where there is none at all. False: there is one, and nothing happened. */
+  insertFirst(records: readonly RuntimeRecord[]): Promise<boolean>;
   get(id: string): Promise<RuntimeRecord | undefined>;
   /** Those in scope and all public ones. */
   list(scope: Scope): Promise<RuntimeRecord[]>;
@@ -243,8 +250,8 @@ export type AliasChange = Partial<Pick<AliasRecord, 'functionId' | 'functionVers
 
 export interface ExecutionStore {
   /**
-   * Adds a running or already final execution and raises the `count` of what it runs by one (and its `updatedAt`): the
-   * version's, or the function's where the version is 0.
+   * Adds a final execution, or a running one that this gateway looks after, and raises the `count` of what it runs by
+   * one (and its `updatedAt`): the version's, or the function's where the version is 0.
    * `log` belongs to final ones. Hot: called once a warm call.
    */
   insert(record: ExecutionRecord, log: ExecutionLog | null): Promise<void>;
@@ -257,7 +264,7 @@ export interface ExecutionStore {
   findKey(projectId: string, text: string, takenSince: TimeMs): Promise<TakenKey | undefined>;
   /** Takes a running execution and its key back as if they had never been: it did not run. */
   withdraw(record: ExecutionRecord, key: IdempotencyKey): Promise<void>;
-  /** Marks that the attempt may have started. False: there is no such attempt that waits for its start. */
+  /** Marks that the attempt may have started. False: this gateway has no such attempt that waits for its start. */
   markStarted(id: string, attempt?: number): Promise<boolean>;
   /**
    * Ends a running execution in this attempt (1 where none is given). False: it was final already, is in another attempt,
@@ -268,7 +275,7 @@ export interface ExecutionStore {
   postpone(id: string, attempt: number, dueAt: TimeMs, log: ExecutionLog | null): Promise<boolean>;
   /**
    * Begins another round of a final, asynchronous execution: it is running, without result and log, its next attempt is
-   * due at that time. Undefined: there is no such execution.
+   * due at that time, and this gateway looks after it. Undefined: there is no such execution.
    */
   redrive(id: string, dueAt: TimeMs): Promise<ExecutionRecord | undefined>;
   get(id: string, scope: Scope): Promise<ExecutionRecord | undefined>;
@@ -277,18 +284,23 @@ export interface ExecutionStore {
   list(page: Page): Chunks<ExecutionRecord>;
   delete(id: string): Promise<boolean>;
   /**
-   * Running executions whose attempt did not start and waits for no time, oldest first: what a gateway takes up after a
-   * restart.
+   * This gateway's running executions whose attempt did not start and waits for no time, oldest first: what it takes up
+   * after a restart.
    */
   listUnstarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
-  /** Running executions whose attempt had started, oldest first: what a gateway settles after a restart. */
+  /** This gateway's running executions whose attempt had started, oldest first: what it settles after a restart. */
   listStarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
-  /** Waiting attempts that are due, those first that were due first. */
+  /** This gateway's waiting attempts that are due, those first that were due first. */
   listDue(now: TimeMs, limit: number): Promise<ExecutionRecord[]>;
-  /** When the next attempt is due after that time; undefined where none waits. */
+  /** When its next attempt is due after that time; undefined where none waits. */
   nextDueAt(after: TimeMs): Promise<TimeMs | undefined>;
   /** Removes at most `limit` keys that were taken before. Resolves with the number removed. */
   pruneKeys(bounds: { takenBefore: TimeMs; limit: number }): Promise<number>;
+  /**
+   * Makes running executions that another gateway looked after this one's, at most `limit` at a time; null: those that
+   * none does. Resolves with them. The other can start none of them from then on.
+   */
+  takeOver(gatewayId: string | null, limit: number): Promise<ExecutionRecord[]>;
   /**
    * Removes at most `limit` final executions that were created before `olderThan`, or that are more than the newest
    * `keep`; oldest first. Resolves with the number removed.
@@ -302,8 +314,11 @@ export interface Store {
   readonly versions: VersionStore;
   readonly aliases: AliasStore;
   readonly executions: ExecutionStore;
+  readonly jobs: JobStore;
+  readonly webhooks: WebhookStore;
+  readonly gateways: GatewayStore;
   /**
-   * How often other processes that share the database have changed functions, versions or aliases: when it rises, what
+   * How often other processes that share the database have changed runtimes, functions, versions or aliases: when it rises, what
    * is kept of them in memory may be out of date. Counts of executions are no changes.
    */
   foreignChanges(): Promise<number>;

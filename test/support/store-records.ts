@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ExecutionIds } from '../../gateway/execution-id.ts';
+import { JobStatus, type JobRecord } from '../../gateway/store/job-store.ts';
 import {
   ExecutionStatus,
   RuntimeStatus,
@@ -11,6 +12,7 @@ import {
   type RuntimeRecord,
   type VersionRecord,
 } from '../../gateway/store/store.ts';
+import type { WebhookRecord } from '../../gateway/store/webhook-store.ts';
 
 /** 2024-01-01; records are made one millisecond after each other. */
 export const FIRST_DAY_MS = Date.UTC(2024, 0, 1);
@@ -54,6 +56,42 @@ export function functionRecord(change: Partial<FunctionRecord> = {}): FunctionRe
     retry: null,
     count: 0,
     latestVersion: 0,
+    createdAt: nextMs++,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+/** A running job that runs once. */
+export function jobRecord(change: Partial<JobRecord> = {}): JobRecord {
+  const createdAt = nextMs++;
+  return {
+    id: randomUUID(),
+    projectId: 'default',
+    name: null,
+    functionId: 'a-function',
+    functionAlias: null,
+    functionVersion: 0,
+    functionInput: null,
+    pattern: null,
+    status: JobStatus.Running,
+    count: 1,
+    firstExecutionAt: createdAt + 60_000,
+    nextExecutionAt: createdAt + 60_000,
+    createdAt,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+export function webhookRecord(change: Partial<WebhookRecord> = {}): WebhookRecord {
+  return {
+    id: randomUUID(),
+    projectId: 'default',
+    description: null,
+    functionId: 'a-function',
+    functionVersion: 0,
+    functionAlias: null,
     createdAt: nextMs++,
     updatedAt: null,
     ...change,

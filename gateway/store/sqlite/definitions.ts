@@ -2,7 +2,7 @@ import type { Database, Statement } from './database.ts';
 import type { GroupCommit, GroupPart } from './group-commit.ts';
 
 /**
- * The revision of what is defined: functions, versions, aliases. A group that changes any of them raises it by one, so
+ * The revision of what is defined: runtimes, functions, versions, aliases. A group that changes any of them raises it by one, so
  * that other processes on the same database can tell by one small read that what they keep in memory may be old.
  */
 export class Definitions implements GroupPart {

@@ -6,9 +6,9 @@ import type { Database, Statement } from './database.ts';
 export class SqliteAttempts<Row> {
   readonly #write: Statement<[number, number, string | null, number | null, number]>;
   readonly #postpone: Statement<[number, number, number, string, number]>;
-  readonly #redrive: Statement<[number, number, number, string]>;
-  readonly #listDue: Statement<[number, number], Row>;
-  readonly #nextDueAt: Statement<[number], { at: number | null }>;
+  readonly #redrive: Statement<[number, number, number, number, string]>;
+  readonly #listDue: Statement<[number, number, number], Row>;
+  readonly #nextDueAt: Statement<[number, number], { at: number | null }>;
 
   /** `select` reads whole rows. */
   constructor(database: Database, select: string) {
@@ -21,14 +21,16 @@ export class SqliteAttempts<Row> {
     );
     this.#redrive = database.prepare(
       `UPDATE executions SET attempt = attempt + 1, first_attempt = attempt + 1, is_started = 0, next_attempt_at = ?,
-        status = 0, output = NULL, duration = NULL, updated_at = ?
+        gateway = ?, status = 0, output = NULL, duration = NULL, updated_at = ?
         WHERE key = ? AND tail = ? AND status != 0 AND is_sync = 0`,
     );
     this.#listDue = database.prepare(
-      `${select} WHERE next_attempt_at <= ? AND next_attempt_at IS NOT NULL ORDER BY next_attempt_at, key LIMIT ?`,
+      `${select} WHERE next_attempt_at <= ? AND next_attempt_at IS NOT NULL AND gateway = ?
+        ORDER BY next_attempt_at, key LIMIT ?`,
     );
     this.#nextDueAt = database.prepare(
-      'SELECT min(next_attempt_at) AS at FROM executions WHERE next_attempt_at > ? AND next_attempt_at IS NOT NULL',
+      `SELECT min(next_attempt_at) AS at FROM executions
+        WHERE next_attempt_at > ? AND next_attempt_at IS NOT NULL AND gateway = ?`,
     );
   }
 
@@ -41,15 +43,16 @@ export class SqliteAttempts<Row> {
     return this.#postpone.run(dueAt, Date.now(), key, tail, attempt).changes > 0;
   }
 
-  redrive(key: number, tail: string, dueAt: TimeMs): boolean {
-    return this.#redrive.run(dueAt, Date.now(), key, tail).changes > 0;
+  redrive(key: number, tail: string, dueAt: TimeMs, gateway: number): boolean {
+    return this.#redrive.run(dueAt, gateway, Date.now(), key, tail).changes > 0;
   }
 
-  listDue(now: TimeMs, limit: number): Row[] {
-    return this.#listDue.all(now, limit);
+  /** Those that the gateway looks after. */
+  listDue(gateway: number, now: TimeMs, limit: number): Row[] {
+    return this.#listDue.all(now, gateway, limit);
   }
 
-  nextDueAt(after: TimeMs): TimeMs | undefined {
-    return this.#nextDueAt.get(after)?.at ?? undefined;
+  nextDueAt(gateway: number, after: TimeMs): TimeMs | undefined {
+    return this.#nextDueAt.get(after, gateway)?.at ?? undefined;
   }
 }

@@ -70,6 +70,9 @@ export class SqliteExecutions implements ExecutionStore {
   readonly #functions: SqliteFunctions;
   readonly #versions: SqliteVersions;
   readonly #names: Names;
+  /** Who looks after the running executions that this store inserts. */
+  readonly #gatewayId: string;
+  readonly #dataVersion: () => number;
   readonly #list: KeysetList<ExecutionRow>;
   readonly #attempts: SqliteAttempts<ExecutionRow>;
   readonly #keys: SqliteIdempotencyKeys;
@@ -77,18 +80,30 @@ export class SqliteExecutions implements ExecutionStore {
   readonly #insertLog: Statement<[number, Buffer, number, number]>;
   readonly #get: Statement<[number, string], ExecutionRow>;
   readonly #getLog: Statement<[number], { text: Buffer; is_cut: number; is_finished: number }>;
-  readonly #markStarted: Statement<[number, number, string, number]>;
+  readonly #markStarted: Statement<[number, number, string, number, number]>;
   readonly #settle: Statement<Value[]>;
   readonly #delete: Statement<[number, string]>;
   readonly #deleteLog: Statement<[number]>;
-  readonly #listRunning: Statement<[number, number, number], ExecutionRow>;
+  readonly #listRunning: Statement<[number, number, number, number], ExecutionRow>;
+  readonly #listOwned: Statement<[number | null, number], ExecutionRow>;
+  readonly #setOwner: Statement<[number, number]>;
   readonly #finalBefore: Statement<[number, number], RowKey>;
   readonly #finalAmongOldest: Statement<[number, number], RowKey>;
   readonly #countAll: Statement<[], { count: number }>;
   /** Rows in the table; undefined until it is asked for, and after a failed group. */
   #total: number | undefined;
+  /** The state of the database in which #total was counted: it changes when another process writes. */
+  #totalVersion = 0;
 
-  constructor(database: Database, commit: GroupCommit, functions: SqliteFunctions, versions: SqliteVersions) {
+  constructor(
+    database: Database,
+    commit: GroupCommit,
+    functions: SqliteFunctions,
+    versions: SqliteVersions,
+    gatewayId: string,
+  ) {
+    this.#gatewayId = gatewayId;
+    this.#dataVersion = () => database.pragma('data_version', { simple: true }) as number;
     this.#commit = commit;
     this.#functions = functions;
     this.#versions = versions;
@@ -112,8 +127,8 @@ export class SqliteExecutions implements ExecutionStore {
     });
     this.#insert = database.prepare(
       `INSERT INTO executions (key, tail, project, function, function_version, function_alias, description, status,
-        is_sync, is_started, input, output, duration, created_at, updated_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        is_sync, is_started, input, output, duration, created_at, updated_at, gateway)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#insertLog = database.prepare(
       'INSERT OR REPLACE INTO execution_logs (key, text, is_cut, is_finished) VALUES (?, ?, ?, ?)',
@@ -122,7 +137,7 @@ export class SqliteExecutions implements ExecutionStore {
     this.#getLog = database.prepare('SELECT text, is_cut, is_finished FROM execution_logs WHERE key = ?');
     this.#markStarted = database.prepare(
       `UPDATE executions SET is_started = 1, next_attempt_at = NULL, updated_at = ?
-        WHERE key = ? AND tail = ? AND status = 0 AND is_started = 0 AND attempt = ?`,
+        WHERE key = ? AND tail = ? AND gateway = ? AND status = 0 AND is_started = 0 AND attempt = ?`,
     );
     this.#settle = database.prepare(
       `UPDATE executions SET status = ?, output = ?, duration = ?, next_attempt_at = NULL, updated_at = ?
@@ -131,8 +146,11 @@ export class SqliteExecutions implements ExecutionStore {
     this.#delete = database.prepare('DELETE FROM executions WHERE key = ? AND tail = ?');
     this.#deleteLog = database.prepare('DELETE FROM execution_logs WHERE key = ?');
     this.#listRunning = database.prepare(
-      `${SELECT} WHERE status = 0 AND is_started = ? AND next_attempt_at IS NULL AND key > ? ORDER BY key LIMIT ?`,
+      `${SELECT} WHERE status = 0 AND gateway = ? AND is_started = ? AND next_attempt_at IS NULL AND key > ?
+        ORDER BY key LIMIT ?`,
     );
+    this.#listOwned = database.prepare(`${SELECT} WHERE status = 0 AND gateway IS ? LIMIT ?`);
+    this.#setOwner = database.prepare('UPDATE executions SET gateway = ? WHERE key = ?');
     this.#finalBefore = database.prepare(
       'SELECT key, tail FROM executions WHERE key < ? AND status != 0 ORDER BY key LIMIT ?',
     );
@@ -144,7 +162,7 @@ export class SqliteExecutions implements ExecutionStore {
   }
 
   insert(record: ExecutionRecord, log: ExecutionLog | null): Promise<void> {
-    return this.#commit.write(() => this.#add(record, log));
+    return this.#commit.write(() => this.add(record, log));
   }
 
   insertOnce(record: ExecutionRecord, key: IdempotencyKey, takenSince: TimeMs): Promise<TakenKey | undefined> {
@@ -152,7 +170,7 @@ export class SqliteExecutions implements ExecutionStore {
       const taken = this.#keys.find(record.projectId, key.text, takenSince);
       if (taken !== undefined) return taken;
       this.#keys.take(record, key);
-      this.#add(record, null);
+      this.add(record, null);
       return undefined;
     });
   }
@@ -171,7 +189,8 @@ export class SqliteExecutions implements ExecutionStore {
 
   markStarted(id: string, attempt = 1): Promise<boolean> {
     return this.#commit.write(() => {
-      return this.#markStarted.run(Date.now(), executionKey(id), executionTail(id), attempt).changes > 0;
+      const [key, tail, owner] = [executionKey(id), executionTail(id), this.#owner()];
+      return this.#markStarted.run(Date.now(), key, tail, owner, attempt).changes > 0;
     });
   }
 
@@ -198,18 +217,24 @@ export class SqliteExecutions implements ExecutionStore {
   redrive(id: string, dueAt: TimeMs): Promise<ExecutionRecord | undefined> {
     return this.#commit.write(() => {
       const key = executionKey(id);
-      if (!this.#attempts.redrive(key, executionTail(id), dueAt)) return undefined;
+      if (!this.#attempts.redrive(key, executionTail(id), dueAt, this.#owner())) return undefined;
       this.#deleteLog.run(key);
       return toRecord(this.#get.get(key, executionTail(id))!);
     });
   }
 
   listDue(now: TimeMs, limit: number): Promise<ExecutionRecord[]> {
-    return this.#commit.read(() => this.#attempts.listDue(now, limit).map(toRecord));
+    return this.#commit.read(() => {
+      const owner = this.#names.find(this.#gatewayId);
+      return owner === undefined ? [] : this.#attempts.listDue(owner, now, limit).map(toRecord);
+    });
   }
 
   nextDueAt(after: TimeMs): Promise<TimeMs | undefined> {
-    return this.#commit.read(() => this.#attempts.nextDueAt(after));
+    return this.#commit.read(() => {
+      const owner = this.#names.find(this.#gatewayId);
+      return owner === undefined ? undefined : this.#attempts.nextDueAt(owner, after);
+    });
   }
 
   pruneKeys({ takenBefore, limit }: { takenBefore: TimeMs; limit: number }): Promise<number> {
@@ -249,8 +274,21 @@ export class SqliteExecutions implements ExecutionStore {
     return this.#running(1, after, limit);
   }
 
+  takeOver(gatewayId: string | null, limit: number): Promise<ExecutionRecord[]> {
+    return this.#commit.write(() => {
+      const owner = gatewayId === null ? null : this.#names.find(gatewayId);
+      const rows = owner === undefined ? [] : this.#listOwned.all(owner, limit);
+      const newOwner = this.#owner();
+      for (const { key } of rows) this.#setOwner.run(newOwner, key);
+      return rows.map(toRecord);
+    });
+  }
+
   prune({ olderThan, keep, limit }: { olderThan: TimeMs; keep: number; limit: number }): Promise<number> {
     return this.#commit.write(() => {
+      const version = this.#dataVersion();
+      if (version !== this.#totalVersion) this.#total = undefined;
+      this.#totalVersion = version;
       this.#total ??= this.#countAll.get()!.count;
       const tooOld = this.#finalBefore.all(firstKeyAt(olderThan), limit);
       const surplus = this.#total - keep;
@@ -261,7 +299,8 @@ export class SqliteExecutions implements ExecutionStore {
     });
   }
 
-  #add(record: ExecutionRecord, log: ExecutionLog | null): void {
+  /** Hot. Adds in the group that is being committed. */
+  add(record: ExecutionRecord, log: ExecutionLog | null): void {
     const key = executionKey(record.id);
     this.#insert.run(
       key,
@@ -279,11 +318,17 @@ export class SqliteExecutions implements ExecutionStore {
       record.durationSeconds,
       record.createdAt,
       record.updatedAt,
+      record.status === ExecutionStatus.Running ? this.#owner() : null,
     );
     if (this.#total !== undefined) this.#total++;
     if (log !== null) this.#writeLog(key, log);
     if (record.attempts !== null) this.#attempts.write(key, record.attempts);
     this.#count(record, 1);
+  }
+
+  /** Hot. This gateway's number, in the group that is being committed. */
+  #owner(): number {
+    return this.#names.numberOf(this.#gatewayId);
   }
 
   #discard(): void {
@@ -298,7 +343,10 @@ export class SqliteExecutions implements ExecutionStore {
 
   #running(isStarted: number, after: string | undefined, limit: number): Promise<ExecutionRecord[]> {
     const afterKey = after === undefined ? -1 : executionKey(after);
-    return this.#commit.read(() => this.#listRunning.all(isStarted, afterKey, limit).map(toRecord));
+    return this.#commit.read(() => {
+      const owner = this.#names.find(this.#gatewayId);
+      return owner === undefined ? [] : this.#listRunning.all(owner, isStarted, afterKey, limit).map(toRecord);
+    });
   }
 
   #count({ functionId, functionVersion }: ExecutionRecord, change: 1 | -1): void {

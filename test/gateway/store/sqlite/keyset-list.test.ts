@@ -66,7 +66,7 @@ test('no list sorts its table, or looks at rows that are not on its road', async
   const functions = new SqliteFunctions(database, commit, definitions);
   const versions = new SqliteVersions(database, commit, functions, definitions);
   const aliases = new SqliteAliases(database, commit, definitions);
-  const executions = new SqliteExecutions(database, commit, functions, versions);
+  const executions = new SqliteExecutions(database, commit, functions, versions, 'a-gateway');
   await functions.insert(functionRecord({ projectId: 'p' }));
   await aliases.insert(aliasRecord({ projectId: 'p' }));
   await executions.insert(finalRecord({ projectId: 'p', functionId: 'f', description: 'd' }), null);
