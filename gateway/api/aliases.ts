@@ -1,6 +1,5 @@
 import type { Aliases } from '../control/aliases.ts';
 import type { Paging } from '../control/lists.ts';
-import { invalidInput } from '../errors.ts';
 import { PROJECT_ARGUMENTS, type Operation, type QueryArguments } from './operation.ts';
 import { PAGING_ARGUMENTS, sendList } from './paging.ts';
 import { readProjectList } from './project-list.ts';
@@ -26,13 +25,9 @@ export function aliasRoutes(aliases: Aliases): Operation[] {
       },
       handle: async (exchange) => {
         const given = readBody(ALIAS, await exchange.json('function_alias'), 'create');
-        const { name, function_id: functionId } = given;
-        if (name === undefined || functionId === undefined) {
-          throw invalidInput("Required param is missing. Required: {'name', 'function_id'}");
-        }
         const record = await aliases.create(exchange.access, {
-          name,
-          functionId,
+          name: given.name!, // required
+          functionId: given.function_id!,
           functionVersion: given.function_version ?? 0,
           description: given.description ?? null,
         });

@@ -57,7 +57,7 @@ export function functionVersionRoutes(versions: Versions): Operation[] {
         summary: 'Show a version, or download its package',
         query: DOWNLOAD_ARGUMENTS,
         status: 200,
-        answer: { one: VERSION },
+        answer: { one: VERSION, orMediaType: 'application/zip' },
         errors: [400, 404],
       },
       handle: async (exchange) => {

@@ -1,6 +1,5 @@
 import type { RuleName } from '../auth/rules.ts';
 import type { Scaling } from '../control/scaling.ts';
-import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { parseInteger, parseUuid, wrongValue } from './fields.ts';
 import { queryArguments } from './list-query.ts';
@@ -121,9 +120,7 @@ function scalingRoutes(scaling: Scaling, { pattern, rules, read, name }: Place):
 }
 
 async function readCount(exchange: Exchange): Promise<number> {
-  const { count } = readBody(SCALE, await exchange.json(SCALE.name), 'create');
-  if (count === undefined) throw invalidInput("Required param is missing. Required: {'count'}");
-  return count;
+  return readBody(SCALE, await exchange.json(SCALE.name), 'create').count!; // required
 }
 
 function parseVersion(text: string): number {

@@ -119,6 +119,7 @@ export class Functions {
       if (changed === undefined) return record;
       const isFresh = NEEDS_FRESH_WORKERS.some((name) => name in change);
       this.#commons.onChange(id, 0, isFresh);
+      if (change.retry !== undefined) await this.#tellVersions(id); // they run by the function's policy
       await this.#removeReplaced(record, changed);
       return changed;
     });
@@ -140,6 +141,12 @@ export class Functions {
       for (const { versionNumber } of versions) onChange(id, versionNumber, true);
       await this.#removePackages(record, versions);
     });
+  }
+
+  async #tellVersions(id: string): Promise<void> {
+    for (const { versionNumber } of await this.#commons.store.versions.list(id)) {
+      this.#commons.onChange(id, versionNumber, false);
+    }
   }
 
   #checkRuntime(access: Access, runtimeId: string | undefined): string {

@@ -13,11 +13,12 @@ export const ALIAS = {
       ...text({
         maxLength: MAX_NAME_LENGTH,
         setOn: 'create',
-        help: 'Required, unique in the project; never changes. It is a part of paths: not empty, without a slash.',
+        isRequired: true,
+        help: 'Unique in the project; never changes. It is a part of paths: not empty, without a slash.',
       }),
       parse: parseAliasName,
     },
-    function_id: uuid({ setOn: 'both', help: 'The function; required.' }),
+    function_id: uuid({ setOn: 'both', isRequired: true, help: 'The function.' }),
     function_version: integer({
       setOn: 'both',
       default: 0,

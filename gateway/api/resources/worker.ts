@@ -19,7 +19,7 @@ export const SCALE = {
   title: 'Scale',
   listKey: 'scales',
   help: 'How many workers more, or fewer.',
-  attributes: { count: integer({ setOn: 'create', min: 1, help: 'Required.' }) },
+  attributes: { count: integer({ setOn: 'create', isRequired: true, min: 1, help: 'How many.' }) },
 } as const satisfies Resource;
 
 export function renderWorker({ functionId, functionVersion, workerName }: FunctionWorker): object {

@@ -8,7 +8,7 @@ import type { RetryPolicy } from '../../../gateway/store/attempts.ts';
 import { Kind, Outcome } from '../../../protocol/message.ts';
 import { collect } from '../../support/collect.ts';
 import { until } from '../../support/fake-agent.ts';
-import { startExecutionsServer } from '../../support/executions-server.ts';
+import { startRunsServer } from '../../support/runs-server.ts';
 
 const POLICY: RetryPolicy = { maxAttempts: 2, backoffSeconds: 3_600, backoffRate: 1, maxBackoffSeconds: 3_600 };
 const KNOWN_KEYS = [
@@ -36,7 +36,7 @@ interface Reply {
 }
 
 async function open(t: TestContext) {
-  const { rig, server, url } = await startExecutionsServer(t);
+  const { rig, server, url } = await startRunsServer(t);
   const send = async (method: string, path: string, init: RequestInit = {}): Promise<Reply> => {
     const response = await fetch(url + path, { ...init, method });
     return { status: response.status, headers: response.headers, json: (await response.json()) as Json };

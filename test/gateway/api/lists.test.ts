@@ -63,6 +63,15 @@ const LISTS: { key: string; path: string; fill: (rig: Rig, count: number) => Pro
     },
   },
   {
+    key: 'function_aliases',
+    path: '/v1/aliases',
+    fill: async ({ store }, count) => {
+      const records = Array.from({ length: count }, () => aliasRecord());
+      for (const record of records) await store.aliases.insert(record);
+      return records.map(({ id }) => id);
+    },
+  },
+  {
     key: 'runtimes',
     path: '/v1/runtimes',
     fill: async ({ store, runtimeId }, count) => {

@@ -77,6 +77,18 @@ test('numbers rise by one, are never used again, and the latest one does not go 
   assert.deepEqual(numbers, [1, 3]);
 });
 
+test('how often executions are tried is said by the function for its versions too, and their workers stay', async (t) => {
+  const rig = await openFunctionsRig(t);
+  const { id } = await withFunction(rig);
+  await rig.versions.create(ANYBODY, id, null);
+  rig.changes.length = 0;
+  const retry = { maxAttempts: 2, backoffSeconds: 1, backoffRate: 1, maxBackoffSeconds: 1 };
+  await rig.functions.update(ANYBODY, id, request({ retry }));
+  assert.deepEqual(rig.changes, [id, `${id}/1`]);
+  await rig.functions.update(ANYBODY, id, request({ name: 'other' }));
+  assert.deepEqual(rig.changes, [id, `${id}/1`, id]);
+});
+
 test("a package that is the newest version's makes no version, and one that is an older one's does", async (t) => {
   const rig = await openFunctionsRig(t);
   const { id, change } = await withFunction(rig);

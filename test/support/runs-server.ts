@@ -12,7 +12,7 @@ interface Cleaner {
 }
 
 /** The routes of executions behind real HTTP, over real control and store; the agent is the test's. */
-export async function startExecutionsServer(cleaner: Cleaner) {
+export async function startRunsServer(cleaner: Cleaner) {
   const rig = await ExecutionsRig.open(cleaner, await openThrowAwayStore(cleaner));
   const directory = join(emptyFolder(cleaner), 'uploads');
   mkdirSync(directory);
