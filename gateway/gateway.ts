@@ -18,6 +18,7 @@ import { DataDirectory } from './data-directory.ts';
 import { QinlingError, invalidInput } from './errors.ts';
 import { Cors } from './http/cors.ts';
 import type { ExchangeOptions } from './http/exchange.ts';
+import { probePort } from './http/port-probe.ts';
 import { HttpServer } from './http/server.ts';
 import { Invoker } from './invoke/invoker.ts';
 import { toTarget, type Target } from './invoke/target.ts';
@@ -71,6 +72,7 @@ async function startParts(
   closeAll: () => Promise<void>,
 ): Promise<StartedGateway> {
   const onFault = (cause: unknown, message: string) => log.error({ err: cause }, message);
+  await probePort(config.api.host, config.api.port);
   const data = new DataDirectory(config.default.dataDir);
   closers.push(() => data.close());
   rmSync(data.uploads, { recursive: true, force: true }); // what an earlier process had under way

@@ -58,7 +58,7 @@ export function loadConfig(sources: ConfigSources): { config: Config; warnings: 
   readEnvironment(sources.environment, reading);
   for (const [key, text] of sources.overrides) reading.given.set(key, { text, source: shortcutOf(key) });
   const values = parseAll(reading);
-  if (reading.faults.length === 0) reading.faults.push(...faultsTogether(values));
+  reading.faults.push(...faultsTogether(values));
   if (reading.faults.length > 0) throw new ConfigError(reading.faults.join('\n'));
   fillPaths(values, sources.environment);
   return { config: toConfig(values), warnings: reading.warnings };
@@ -150,6 +150,7 @@ function parseAll({ given, faults }: Reading): Values {
       try {
         parsed[name] = parseOption(option, found.text.trim());
       } catch (error) {
+        parsed[name] = undefined; // so that no fault follows from the default
         const shown = option.type === 'text' ? '' : `'${found.text}' `; // a text may be a secret
         faults.push(`${found.source}: ${shown}${(error as Error).message}`);
       }
@@ -158,7 +159,7 @@ function parseAll({ given, faults }: Reading): Values {
   return values;
 }
 
-/** Faults of values that are each right for themselves. */
+/** Faults of values that are each right for themselves; those that are not are undefined. */
 function faultsTogether(values: Values): string[] {
   const faults: string[] = [];
   const limits = values['resource_limits'] as Record<string, number>;
