@@ -96,6 +96,7 @@ export class Agent {
         onBind: (bind) => this.#workers[bind.worker]?.bind(bind),
         onUnbind: (worker) => this.#workers[worker]?.unbind(),
         onInvoke: (invoke) => this.#workers[invoke.worker]?.invoke(invoke),
+        onFollow: (worker, executionId, onLog) => this.#workers[worker]?.follow(executionId, onLog),
         boundTargets: () =>
           this.#workers.flatMap((worker): [number, string][] =>
             worker.targetKey === undefined ? [] : [[worker.index, worker.targetKey]],

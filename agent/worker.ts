@@ -9,7 +9,7 @@ import {
 } from '../protocol/message.ts';
 import { Deadline } from '../protocol/deadline.ts';
 import { LONG_MS, RecentDurations, STALL_MS } from '../protocol/recent-durations.ts';
-import { LoadError, type ChildOutcome, type HostChild } from './host-child.ts';
+import { LoadError, type ChildOutcome, type HostChild, type OnLog } from './host-child.ts';
 import type { LanguageHost } from './language-host.ts';
 import type { PackageCache } from './package-cache.ts';
 
@@ -56,6 +56,8 @@ class Assignment {
   readonly #context: WorkerContext;
   readonly #children: HostChild[] = [];
   readonly #ended = new AbortController();
+  /** Who follows which invocation, by the names of those that have no result yet. */
+  readonly #followers = new Map<string, OnLog>();
   #queue: Queued[] = [];
   #packageDirectory = '';
   #loading = 0;
@@ -87,6 +89,13 @@ class Assignment {
     }
     this.#queue.push({ invoke, sinceMs: performance.now(), starts: 0 });
     this.#growIfNeeded();
+  }
+
+  /** Has `onLog` called with what an invocation prints; undefined: no more. */
+  follow(executionId: string, onLog: OnLog | undefined): void {
+    if (onLog === undefined) this.#followers.delete(executionId);
+    else this.#followers.set(executionId, onLog);
+    this.#children.some((child) => child.follow(executionId, onLog));
   }
 
   /** Ends every process; what waits is answered NotStarted. Resolves when nothing of the target is left. */
@@ -203,12 +212,14 @@ class Assignment {
       if (outcome.kind === 'notStarted' && queued.starts < MAX_STARTS && !this.#ended.signal.aborted) {
         this.#queue.unshift(queued);
       } else {
+        if (this.#followers.size > 0) this.#followers.delete(executionId);
         const { output, log, isLogCut, durationMicros } = outcome;
         if (outcome.kind !== 'notStarted') this.#durations.record(durationMicros / 1000, performance.now());
         this.#answer(slot, OUTCOMES[outcome.kind], output, durationMicros, log, isLogCut);
       }
       if (this.#queue.length > 0) this.#feed();
     });
+    if (this.#followers.size > 0) child.follow(executionId, this.#followers.get(executionId));
   }
 
   #answer(
@@ -301,6 +312,11 @@ export class Worker {
       log: NO_BYTES,
       isLogCut: false,
     });
+  }
+
+  /** Has `onLog` called with what an invocation of this worker prints; undefined: no more. */
+  follow(executionId: string, onLog: OnLog | undefined): void {
+    this.#assignment?.follow(executionId, onLog);
   }
 
   /** Ends what runs here; resolves when nothing is left. */

@@ -14,18 +14,29 @@ export type QueryArguments = Readonly<Record<string, QueryArgument>>;
 export type BodyEncoding = 'application/json' | 'multipart/form-data' | 'application/x-www-form-urlencoded';
 
 export type Answer =
-  | { readonly one: Resource }
+  /** One record; or, where the caller asks for it, bytes of a media type. */
+  | { readonly one: Resource; readonly orMediaType?: string }
   | { readonly list: Resource }
   | { readonly schema: JsonSchema }
   /** Bytes or text of a media type. */
   | { readonly mediaType: string }
   | 'empty';
 
+/** A part of the path, or a header. */
+export interface Parameter {
+  readonly schema: JsonSchema;
+  readonly help: string;
+}
+
 /** What a route does, for those who read the description of the API; `docs/api.md` and `GET /v1/openapi.json` show it. */
 export interface OperationDoc {
   readonly summary: string;
   /** Rules that the schemas do not say. */
   readonly help?: string;
+  /** Parts of the path, by their names in the pattern; `id` goes without saying. */
+  readonly path?: Readonly<Record<string, Parameter>>;
+  /** Headers that it heeds. */
+  readonly headers?: Readonly<Record<string, Parameter>>;
   readonly body?: { readonly resource: Resource; readonly on: 'create' | 'change' } | { readonly schema: JsonSchema };
   readonly encodings?: readonly BodyEncoding[];
   readonly query?: QueryArguments;
@@ -46,7 +57,7 @@ export const PROJECT_ARGUMENTS: QueryArguments = {
   all_projects: { schema: { type: 'boolean', default: false }, help: 'Every project (administrators).' },
   project_id: {
     schema: { type: 'string' },
-    help: 'The projects to list, with an operator or without; implies `all_projects` (administrators).',
+    help: 'the project; implies `all_projects` (administrators).',
     filter: 'projectId',
   },
 };

@@ -1,10 +1,11 @@
 import { ownOnly } from '../auth/access.ts';
 import type { Runtimes } from '../control/runtimes.ts';
-import { invalidInput } from '../errors.ts';
+import type { RuntimeRecord } from '../store/store.ts';
 import { parseUuid, wrongValue } from './fields.ts';
 import { queryArguments } from './list-query.ts';
 import type { Operation } from './operation.ts';
-import { readBody } from './resources/declaration.ts';
+import { PAGING_ARGUMENTS, sendList } from './paging.ts';
+import { missing, readBody } from './resources/declaration.ts';
 import { POOL, RUNTIME, renderRuntime } from './resources/runtime.ts';
 
 /** /v1/runtimes */
@@ -25,7 +26,7 @@ export function runtimeRoutes(runtimes: Runtimes): Operation[] {
       handle: async (exchange) => {
         const given = readBody(RUNTIME, await exchange.json('runtime'), 'create');
         const image = given.image ?? '';
-        if (image.trim() === '') throw invalidInput("Required param is missing. Required: {'image'}");
+        if (image.trim() === '') throw missing(RUNTIME);
         const record = await runtimes.create(exchange.access, {
           image,
           name: given.name ?? null,
@@ -43,14 +44,16 @@ export function runtimeRoutes(runtimes: Runtimes): Operation[] {
       doc: {
         summary: 'List runtimes',
         help: 'The own ones of the project, and the public ones of all projects.',
-        query: {},
+        query: PAGING_ARGUMENTS,
         status: 200,
         answer: { list: RUNTIME },
         errors: [400],
       },
-      handle: async (exchange) => {
-        queryArguments(exchange.query, []);
-        exchange.sendJson(200, { runtimes: (await runtimes.list(ownOnly(exchange.access))).map(renderRuntime) });
+      handle: (exchange) => {
+        queryArguments(exchange.query, Object.keys(PAGING_ARGUMENTS));
+        const access = ownOnly(exchange.access);
+        const render = (record: RuntimeRecord) => JSON.stringify(renderRuntime(record));
+        return sendList(exchange, RUNTIME, (paging) => runtimes.list(access, paging), render);
       },
     },
     {

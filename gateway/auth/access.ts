@@ -1,9 +1,13 @@
-/** Who asks. */
-export interface Caller {
+/** What an authenticator knows of who asks. The same person should be the same object: what policy says is kept by it. */
+export interface Identity {
   /** Null where callers are not told apart. */
   readonly userId: string | null;
   readonly projectId: string;
   readonly roles: readonly string[];
+}
+
+/** Who asks. */
+export interface Caller extends Identity {
   readonly isAdmin: boolean;
 }
 
@@ -21,6 +25,14 @@ export const ANYBODY: Access = Object.freeze({
   isAdmin: true,
   scope: null,
 });
+
+/** What the service does in a project without anybody asking: jobs, webhooks. */
+export function serviceIn(projectId: string): Access {
+  return { userId: null, projectId, roles: [], isAdmin: false, scope: projectId };
+}
+
+/** Who calls a public operation: no project, so that nothing is in scope. */
+export const NOBODY: Access = Object.freeze({ userId: null, projectId: '', roles: [], isAdmin: false, scope: '' });
 
 /** For records in memory; stores apply the scope in their queries. */
 export function isInScope({ scope }: Access, projectId: string): boolean {

@@ -1,7 +1,16 @@
+/** Rules that others refer to, in the language of `policy-rule.ts`. An operator's policy file overrides them too. */
+export const NAMED_RULES = {
+  context_is_admin: 'role:admin',
+  owner: 'project_id:%(project_id)s',
+  admin_or_owner: 'rule:context_is_admin or rule:owner',
+  default: 'rule:admin_or_owner',
+} as const;
+
 /**
- * Every operation's rule of access. `tenant`: members of a project, on its own records; administrators on any.
- * `owner`: members of a project on its own records, administrators too no further. `admin`: administrators. `public`:
- * everybody, without authentication. An operator's policy file overrides all but the public ones, by name.
+ * Every operation's rule of access. `tenant` (`rule:default`): members of a project, on its own records; administrators
+ * on any. `owner` (`rule:owner`): members of a project on its own records, administrators too no further. `admin`
+ * (`rule:context_is_admin`): administrators. `public`: everybody, without authentication. An operator's policy file
+ * overrides all but the public ones, by name.
  */
 export const RULES = {
   public: 'public',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { ConfigError } from './config-error.ts';
 import { parseIni } from './ini-file.ts';
 import { parseOption, type Option, type OptionValue } from './option.ts';
 import { schema, withoutEffect } from './schema.ts';
@@ -20,9 +21,6 @@ export type Config = {
       : never;
   };
 };
-
-/** All that is wrong with a configuration, one fault a line. */
-export class ConfigError extends Error {}
 
 export interface ConfigSources {
   readonly configFile: string | undefined;
@@ -58,9 +56,10 @@ export function loadConfig(sources: ConfigSources): { config: Config; warnings: 
   readEnvironment(sources.environment, reading);
   for (const [key, text] of sources.overrides) reading.given.set(key, { text, source: shortcutOf(key) });
   const values = parseAll(reading);
-  reading.faults.push(...faultsTogether(values));
+  reading.warnings.push(...withoutForeignDatabase(values));
+  reading.faults.push(...faultsTogether(values, reading.given));
   if (reading.faults.length > 0) throw new ConfigError(reading.faults.join('\n'));
-  fillPaths(values, sources.environment);
+  fillDefaults(values, sources.environment);
   return { config: toConfig(values), warnings: reading.warnings };
 }
 
@@ -159,8 +158,19 @@ function parseAll({ given, faults }: Reading): Values {
   return values;
 }
 
+const SQLITE = 'sqlite://';
+
+/** A database of the Python Qinling is not ours: it is left alone, with a warning, so that its files go on working. */
+function withoutForeignDatabase(values: Values): string[] {
+  const database = values['database']!;
+  const connection = database['connection'] as string;
+  if (connection === '' || connection.startsWith(SQLITE)) return [];
+  database['connection'] = '';
+  return ['[database] connection: only sqlite:////absolute/path is known here; what is given has no effect'];
+}
+
 /** Faults of values that are each right for themselves; those that are not are undefined. */
-function faultsTogether(values: Values): string[] {
+function faultsTogether(values: Values, given: Reading['given']): string[] {
   const faults: string[] = [];
   const limits = values['resource_limits'] as Record<string, number>;
   for (const what of ['cpu', 'memory', 'timeout']) {
@@ -170,16 +180,52 @@ function faultsTogether(values: Values): string[] {
       faults.push(`[resource_limits] default_${what} is not between min_${what} and max_${what}`);
     }
   }
-  // Not to be ignored: whoever sets these counts on what they promise.
-  if (values['pecan']!['auth_enable'] === true) faults.push('[pecan] auth_enable: authentication is not available yet');
+  const endpoint = values['DEFAULT']!['qinling_endpoint'] as string;
+  if (endpoint !== '' && !isEndpoint(endpoint)) {
+    faults.push(
+      '[DEFAULT] qinling_endpoint must be a URL such as https://functions.example.org, without /v1 at its end',
+    );
+  }
+  const connection = values['database']!['connection'] as string;
+  if (connection !== '' && !isAbsolute(databasePath(connection))) {
+    faults.push('[database] connection needs an absolute path: sqlite:////var/lib/qinling/qinling.sqlite');
+  }
+  faults.push(...faultsOfAuthentication(values, given));
+  // Not to be ignored: whoever sets it counts on what it promises.
   if (values['api']!['enable_ssl_api'] === true) {
     faults.push('[api] enable_ssl_api: TLS is not available yet (put a proxy that speaks it in front)');
   }
   return faults;
 }
 
-/** Paths that follow from others; relative ones are meant from the current directory. An empty one stays empty. */
-function fillPaths(values: Values, environment: ConfigSources['environment']): void {
+/** SQLAlchemy's notation: what follows sqlite:/// is the path. */
+export function databasePath(connection: string): string {
+  return connection.slice(`${SQLITE}/`.length);
+}
+
+function isEndpoint(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, search, hash, username } = new URL(text);
+  const isBare = search === '' && hash === '' && username === '' && !/\/v1\/*$/.test(pathname);
+  return isBare && (protocol === 'http:' || protocol === 'https:');
+}
+
+/** Nobody may find the service open who thought that it was not. */
+function faultsOfAuthentication(values: Values, given: Reading['given']): string[] {
+  const { type, credentials_file: file } = values['auth'] as { type: string | undefined; credentials_file: string };
+  if (type === undefined) return [];
+  const isOn = values['pecan']!['auth_enable'] === true;
+  const isOff = values['pecan']!['auth_enable'] === false && given.has('pecan.auth_enable');
+  if (type === 'none') {
+    if (isOn) return ['[pecan] auth_enable needs an authenticator: [auth] type = static'];
+    return file === '' ? [] : ['[auth] credentials_file needs [auth] type = static'];
+  }
+  if (isOff) return [`[pecan] auth_enable is false, but [auth] type is ${type}: leave one of them out`];
+  return file === '' ? [`[auth] type = ${type} needs a credentials_file`] : [];
+}
+
+/** Values that follow from others, and paths: relative ones are meant from the current directory. An empty one stays empty. */
+function fillDefaults(values: Values, environment: ConfigSources['environment']): void {
   const xdg = environment['XDG_DATA_HOME'];
   const dataHome = xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), '.local', 'share');
   const fill = (group: string, name: string, byDefault: string): string => {
@@ -192,6 +238,13 @@ function fillPaths(values: Values, environment: ConfigSources['environment']): v
   fill('storage', 'file_system_dir', join(dataDir, 'packages'));
   fill('local', 'runtimes_dir', '');
   fill('local', 'work_dir', '');
+  fill('auth', 'credentials_file', '');
+  fill('oslo_policy', 'policy_file', '');
+  const general = values['DEFAULT']!;
+  general['qinling_endpoint'] = (general['qinling_endpoint'] as string).replace(/\/+$/, '');
+  const { host } = values['api'] as { host: string };
+  const isOpen = values['auth']!['type'] === 'none';
+  values['api']!['host'] = host !== '' ? host : isOpen ? '127.0.0.1' : '0.0.0.0';
   values['local']!['search_path'] = Object.freeze(
     (values['local']!['search_path'] as readonly string[]).map((path) => resolve(path)),
   );

@@ -1,108 +1,110 @@
-import { isInScope, type Access } from '../auth/access.ts';
+import type { Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import { ExecutionIds } from '../execution-id.ts';
-import type { Call, CallEnd } from '../invoke/call.ts';
 import type { Invoker } from '../invoke/invoker.ts';
 import type { Target } from '../invoke/target.ts';
 import type { Targets } from '../invoke/targets.ts';
 import type { Link } from '../link/link.ts';
 import type { PendingCall } from '../link/pending-table.ts';
-import {
-  ExecutionStatus,
-  type ExecutionOutcome,
-  type ExecutionRecord,
-  type ExecutionStore,
-  type Filter,
-} from '../store/store.ts';
-import { AsyncQueue } from './async-queue.ts';
+import type { IdempotencyKey } from '../store/idempotency-key.ts';
+import { ExecutionStatus, type Chunks, type ExecutionRecord, type ExecutionStore } from '../store/store.ts';
+import { AsyncRuns } from './async-runs.ts';
+import { firstAttempt } from './attempts.ts';
+import { EndWatch } from './end-watch.ts';
+import type { CallTargets, Named } from './call-targets.ts';
 import { renderLog } from './execution-log.ts';
-import { lostOutcome, toExecutionOutcome } from './outcome.ts';
-import { RunningRows, type SyncRun } from './running-rows.ts';
+import { ExecutionWaiters } from './execution-waiters.ts';
+import type { OnDone } from './finished-call.ts';
+import { IdempotentCalls, KEY_LIFE_MS, toIdempotencyKey } from './idempotent-calls.ts';
+import { LeftExecutions, type LeftExecutionsOptions } from './left-executions.ts';
+import { listRecords, type ListRequest } from './lists.ts';
+import { LogFollowers } from './log-followers.ts';
+import { OpenCalls } from './open-calls.ts';
+import { Settlement } from './settlement.ts';
+import { SyncRuns, type SyncRunsOptions } from './sync-runs.ts';
 
-const LIST_PAGE = 500;
-const NO_INPUT = new Uint8Array();
-
-export interface NewExecution {
-  readonly functionId?: string | undefined;
-  readonly functionAlias?: string | undefined;
-  readonly functionVersion: number;
+export interface NewExecution extends Named {
   /** JSON text of an object, or null. */
   readonly input: string | null;
   readonly isSync: boolean;
   readonly description: string | null;
+  /** For asynchronous ones: adds the record to the store, with what belongs to the same transaction. False: it did not. */
+  readonly write?: (record: ExecutionRecord) => Promise<boolean>;
+  /** Requests of a project with the same key get the same execution. */
+  readonly idempotencyKey?: string | undefined;
 }
 
-export interface CallTiming {
-  readonly queueMs: number;
-  readonly bindMs: number;
-  readonly runMs: number;
-  readonly storeMs: number;
-  readonly isWarm: boolean;
-}
-
-/** An accepted execution: final for a synchronous one, with where its time went. */
-export interface FinishedCall {
-  readonly record: ExecutionRecord;
-  readonly timing?: CallTiming;
-}
-
-export type OnDone = (error: QinlingError | undefined, call: FinishedCall | undefined) => void;
-
-export interface ExecutionsOptions {
-  /** How long a synchronous call may wait for a worker. */
-  readonly maxWaitingMs: number;
-  /** How long agents that outlive the gateway may take to bring back what an earlier process sent; 0 where none does. */
-  readonly returnGraceMs: number;
-  readonly onFault: (cause: unknown, message: string) => void;
+export interface ExecutionsOptions extends SyncRunsOptions, LeftExecutionsOptions {
+  /** Makes ids that no other gateway on the same store makes. */
+  readonly ids?: ExecutionIds;
 }
 
 /** The record of each requested run, from its acceptance to its end. */
 export class Executions {
   readonly #store: ExecutionStore;
   readonly #targets: Targets;
-  readonly #options: ExecutionsOptions;
-  readonly #ids = new ExecutionIds();
-  readonly #queue: AsyncQueue;
-  readonly #runningRows: RunningRows;
-  readonly #adopted = new Set<string>();
-  #invoker!: Invoker;
-  #openCalls = 0;
+  readonly #callTargets: CallTargets;
+  readonly #ids: ExecutionIds;
+  readonly #openCalls = new OpenCalls();
+  readonly #sync: SyncRuns;
+  readonly #async: AsyncRuns;
+  readonly #left: LeftExecutions;
+  readonly #watch: EndWatch;
+  readonly #waiters: ExecutionWaiters;
+  readonly #followers: LogFollowers;
+  readonly #idempotent: IdempotentCalls;
+  readonly #onFault: ExecutionsOptions['onFault'];
   #isDraining = false;
-  #onIdle: (() => void) | undefined;
 
-  constructor(store: ExecutionStore, targets: Targets, options: ExecutionsOptions) {
+  constructor(store: ExecutionStore, targets: Targets, callTargets: CallTargets, options: ExecutionsOptions) {
     this.#store = store;
     this.#targets = targets;
-    this.#options = options;
-    const onFault = (cause: unknown) => options.onFault(cause, 'asynchronous executions could not be read');
-    this.#queue = new AsyncQueue(store, (record) => this.#runAsync(record), onFault);
-    this.#runningRows = new RunningRows(store, (cause) =>
-      options.onFault(cause, 'a running execution was not recorded'),
+    this.#callTargets = callTargets;
+    this.#ids = options.ids ?? new ExecutionIds();
+    this.#onFault = options.onFault;
+    this.#watch = new EndWatch(store, (cause) => options.onFault(cause, 'executions could not be read'));
+    const settlement = new Settlement(store, this.#watch, (dueAt) => this.#async.expect(dueAt));
+    this.#sync = new SyncRuns(store, this.#openCalls, this.#watch, options);
+    this.#async = new AsyncRuns(store, targets, this.#openCalls, settlement, options);
+    this.#left = new LeftExecutions(store, settlement, options);
+    this.#waiters = new ExecutionWaiters(store, this.#watch);
+    this.#followers = new LogFollowers(
+      store,
+      this.#watch,
+      (id) => this.#sync.find(id) ?? this.#async.find(id) ?? this.#left.find(id),
     );
+    this.#idempotent = new IdempotentCalls(store, this.#waiters, options.onFault);
+  }
+
+  /** Callers that wait for an end. */
+  get waiterCount(): number {
+    return this.#waiters.count;
+  }
+
+  /** Readers of logs of executions that run. */
+  get followerCount(): number {
+    return this.#followers.count;
   }
 
   /** Takes up what an earlier process left: unstarted executions run, started ones are settled (or brought by agents). */
   async start(invoker: Invoker): Promise<void> {
-    this.#invoker = invoker;
-    const leftStarted = await this.#listAllStarted();
-    const settleLeft = () => this.#settleLost(leftStarted.filter((id) => !this.#adopted.has(id)));
-    if (this.#options.returnGraceMs === 0) await settleLeft();
-    else setTimeout(() => void settleLeft(), this.#options.returnGraceMs).unref();
-    this.#queue.start();
+    this.#sync.start(invoker);
+    await this.#left.start();
+    this.#async.start(invoker);
+  }
+
+  /** Does what another gateway left that is gone: runs what was not started, settles what was. */
+  async takeOver(gatewayId: string): Promise<void> {
+    if (await this.#left.takeOver(gatewayId)) this.#async.takeMore();
   }
 
   /** Hot. Runs a function once, or accepts its run; `onDone` is called exactly once, with one of its two arguments. */
   create(access: Access, request: NewExecution, onDone: OnDone): void {
-    const { functionId } = request;
-    if (functionId === undefined || request.functionVersion !== 0 || this.#isDraining) {
-      return onDone(this.#refusal(request), undefined);
-    }
-    const target = this.#targets.find(functionId);
-    if (target !== undefined) return this.#start(access, request, target, onDone);
-    this.#targets.load(functionId).then(
-      (loaded) => this.#start(access, request, loaded, onDone),
-      (cause: unknown) => onDone(toQinlingError(cause), undefined),
-    );
+    if (request.idempotencyKey === undefined) return this.#create(access, request, undefined, onDone);
+    if (this.#isDraining) return onDone(shuttingDown(), undefined);
+    const key = toIdempotencyKey(request.idempotencyKey, request);
+    const start = (onStarted: OnDone): void => this.#create(access, request, key, onStarted);
+    this.#idempotent.create(access.projectId, key, onDone, start);
   }
 
   /** Throws NOT_FOUND for an unknown execution, and for one of another project. */
@@ -117,20 +119,45 @@ export class Executions {
     return renderLog(record, (await this.#store.getLog(id)) ?? null);
   }
 
-  /** The executions in scope that the filters let through, oldest first, page by page. */
-  async *list(access: Access, filters: readonly Filter[]): AsyncIterable<ExecutionRecord[]> {
-    let after: string | undefined;
-    for (;;) {
-      const records: ExecutionRecord[] = await this.#store.list({
-        scope: access.scope,
-        filters,
-        after,
-        limit: LIST_PAGE,
-      });
-      if (records.length > 0) yield records;
-      if (records.length < LIST_PAGE) return;
-      after = records.at(-1)!.id;
+  /** The execution as soon as it is final, or as it is when the time is over, or the signal aborts. Throws NOT_FOUND. */
+  async wait(access: Access, id: string, waitMs: number, signal: AbortSignal): Promise<ExecutionRecord> {
+    const record = await this.get(access, id);
+    if (record.status !== ExecutionStatus.Running || waitMs === 0) return record;
+    await this.#waiters.wait(id, waitMs, signal);
+    return this.get(access, id);
+  }
+
+  /** The log as it is printed, until the execution is final or the signal aborts. Throws NOT_FOUND at once. */
+  async followLog(access: Access, id: string, signal: AbortSignal): Promise<AsyncIterable<string>> {
+    await this.get(access, id);
+    return this.#followers.follow(id, signal);
+  }
+
+  /**
+   * Has a final, asynchronous execution that did not succeed run again, with as many attempts as it had at first. Its
+   * result and log go, its attempts are counted on. Throws NOT_FOUND, INVALID_INPUT, CONFLICT.
+   */
+  async redrive(access: Access, id: string): Promise<ExecutionRecord> {
+    if (this.#isDraining) throw shuttingDown();
+    const record = await this.get(access, id);
+    if (record.isSync) throw invalidInput('Only asynchronous executions can be run again.');
+    const { functionId, functionVersion } = record;
+    const found = this.#targets.find(functionId, functionVersion);
+    const target = found ?? (await this.#targets.load(functionId, functionVersion));
+    const isRefused = this.#targets.whyNotRunnable(target);
+    if (isRefused !== undefined) throw isRefused;
+    const redriven = isFailure(record) ? await this.#store.redrive(id, Date.now()) : undefined;
+    if (redriven === undefined) {
+      const { status } = await this.get(access, id);
+      throw new QinlingError('CONFLICT', `Execution ${id} is ${status}; only one that failed can be run again.`);
     }
+    this.#async.expect(Date.now());
+    return redriven;
+  }
+
+  /** The executions in scope that the filters let through, oldest first. */
+  list(access: Access, request: ListRequest): Chunks<ExecutionRecord> {
+    return listRecords(this.#store, access.scope, request);
   }
 
   /** The record goes; a run in flight is not stopped, its result is dropped. */
@@ -141,51 +168,34 @@ export class Executions {
 
   /** An agent brings an invocation that an earlier process of the gateway sent. */
   adoptCall(executionId: string, link: Link): PendingCall {
-    this.#adopted.add(executionId);
-    const settle = (outcome: ExecutionOutcome) =>
-      this.#store
-        .settle(executionId, outcome)
-        .catch((cause: unknown) => this.#options.onFault(cause, `execution ${executionId} was not settled`));
-    return {
-      executionId,
-      expiresAtMs: Number.POSITIVE_INFINITY,
-      onResult: (result, slot) => {
-        const outcome = toExecutionOutcome({ kind: 'outcome', result, isLoaded: true }, 0)!;
-        void settle(outcome).then(() => link.acknowledge(slot));
-      },
-      onNotReceived: () => void settle(lostOutcome()),
-      onLost: () => void settle(lostOutcome()),
-    };
+    return this.#left.adoptCall(executionId, link);
   }
 
   /** Takes no new work and resolves when all that was sent has ended, or the time is over. Unstarted ones stay recorded. */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
-    this.#queue.close();
-    if (this.#openCalls > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-        setTimeout(resolve, timeoutMs).unref();
-      });
-    }
+    this.#async.drain();
+    this.#waiters.close();
+    this.#followers.close();
+    await this.#openCalls.idle(timeoutMs);
   }
 
   close(): void {
-    this.#runningRows.close();
+    this.#sync.close();
+    this.#watch.close();
   }
 
-  #refusal(request: NewExecution): QinlingError {
-    if (this.#isDraining) {
-      return new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
-    }
-    if (request.functionAlias !== undefined) return notFound(`FunctionAlias not found [name=${request.functionAlias}]`);
-    const { functionId, functionVersion } = request;
-    if (functionId === undefined) return invalidInput('Either function_alias or function_id must be provided.');
-    return notFound(`FunctionVersion not found [function_id=${functionId}, version_number=${functionVersion}]`);
+  #create(access: Access, request: NewExecution, key: IdempotencyKey | undefined, onDone: OnDone): void {
+    if (this.#isDraining) return onDone(shuttingDown(), undefined);
+    const target = this.#callTargets.find(access, request);
+    if (target !== undefined) return this.#start(access, request, target, key, onDone);
+    this.#callTargets.load(access, request).then(
+      (loaded) => this.#start(access, request, loaded, key, onDone),
+      (cause: unknown) => onDone(toQinlingError(cause), undefined),
+    );
   }
 
-  #start(access: Access, request: NewExecution, target: Target, onDone: OnDone): void {
-    if (!isInScope(access, target.projectId)) return onDone(functionNotFound(target.functionId), undefined);
+  #start(access: Access, request: NewExecution, target: Target, key: IdempotencyKey | undefined, onDone: OnDone): void {
     const isRefused = this.#targets.whyNotRunnable(target);
     if (isRefused !== undefined) return onDone(isRefused, undefined);
     const nowMs = Date.now();
@@ -194,7 +204,7 @@ export class Executions {
       projectId: access.projectId,
       functionId: target.functionId,
       functionVersion: target.version,
-      functionAlias: null,
+      functionAlias: request.functionAlias ?? null,
       description: request.description,
       status: ExecutionStatus.Running,
       isSync: request.isSync,
@@ -202,160 +212,44 @@ export class Executions {
       output: null,
       durationSeconds: null,
       isStarted: request.isSync,
+      attempts: request.isSync || target.retry === null ? null : firstAttempt(target.retry),
       createdAt: nowMs,
       updatedAt: null,
     };
-    if (request.isSync) this.#runSync(record, target, onDone);
-    else this.#accept(record, onDone);
+    if (key !== undefined) this.#startOnce(record, target, key, onDone);
+    else if (request.isSync) this.#sync.run(record, target, onDone);
+    else this.#async.accept(record, onDone, request.write);
   }
 
-  #runSync(record: ExecutionRecord, target: Target, onDone: OnDone): void {
-    this.#openCalls++;
-    const run: SyncRun = { record, call: undefined, isRecorded: false };
-    run.call = this.#invoker.invoke({
-      executionId: record.id,
-      target,
-      input: record.input === null ? NO_INPUT : Buffer.from(record.input),
-      deadlineMs: performance.now() + this.#options.maxWaitingMs,
-      prepare: undefined,
-      onEnd: (call, end) => this.#onSyncEnd(run, call, end, onDone),
-    });
-    if (!run.call.isEnded) this.#runningRows.add(run);
-  }
-
-  #onSyncEnd(run: SyncRun, call: Call, end: CallEnd, onDone: OnDone): void {
-    this.#runningRows.remove(run);
-    const isTurnedAway = end.kind === 'refused' && end.error.code !== 'UNAVAILABLE'; // it may come again; there is no record
-    if (isTurnedAway && !run.isRecorded) {
-      this.#callClosed();
-      return onDone(end.error, undefined);
-    }
-    const outcome = toExecutionOutcome(end, call.target.timeoutMs / 1000) ?? lostOutcome();
-    const { log } = outcome;
-    const record: ExecutionRecord = {
-      ...run.record,
-      status: outcome.status,
-      output: outcome.output,
-      durationSeconds: outcome.durationSeconds,
-      updatedAt: Date.now(),
-    };
-    const written: Promise<unknown> = run.isRecorded
-      ? this.#store.settle(record.id, outcome)
-      : this.#store.insert(record, log);
-    written.then(
-      () => {
-        call.acknowledge();
-        this.#callClosed();
-        onDone(undefined, { record, timing: timingOf(call) });
+  /** The key is taken in the transaction that adds the record, before anything runs. */
+  #startOnce(record: ExecutionRecord, target: Target, key: IdempotencyKey, onDone: OnDone): void {
+    this.#openCalls.opened(); // so that a shutdown does not come in between
+    const inserted = this.#store.insertOnce(record, key, record.createdAt - KEY_LIFE_MS);
+    void inserted.finally(() => this.#openCalls.closed()).catch(() => undefined);
+    inserted.then(
+      (taken) => {
+        if (taken !== undefined) this.#idempotent.repeat(taken, key, onDone);
+        else if (record.isSync) this.#sync.run(record, target, onDone, key);
+        else this.#async.offer(record, onDone);
       },
       (cause: unknown) => {
-        call.acknowledge(); // the caller is told that there is no record
-        this.#callClosed();
-        this.#options.onFault(cause, `execution ${record.id} was not recorded`);
+        this.#onFault(cause, `execution ${record.id} was not recorded`);
         onDone(new QinlingError('UNAVAILABLE', 'The execution could not be recorded.', { cause }), undefined);
       },
-    );
-  }
-
-  #accept(record: ExecutionRecord, onDone: OnDone): void {
-    this.#store.insert(record, null).then(
-      () => {
-        onDone(undefined, { record });
-        this.#queue.offer(record);
-      },
-      (cause: unknown) => {
-        this.#options.onFault(cause, `execution ${record.id} was not recorded`);
-        onDone(new QinlingError('UNAVAILABLE', 'The execution could not be recorded.', { cause }), undefined);
-      },
-    );
-  }
-
-  #runAsync(record: ExecutionRecord): void {
-    const target = this.#targets.find(record.functionId);
-    if (target !== undefined) return this.#invokeAsync(record, target);
-    this.#targets.load(record.functionId).then(
-      (loaded) => this.#invokeAsync(record, loaded),
-      () => this.#settleAsync(record.id, lostOutcome(), undefined), // the function is gone
-    );
-  }
-
-  #invokeAsync(record: ExecutionRecord, target: Target): void {
-    this.#invoker.invoke({
-      executionId: record.id,
-      target,
-      input: record.input === null ? NO_INPUT : Buffer.from(record.input),
-      deadlineMs: Number.POSITIVE_INFINITY,
-      prepare: () => this.#markStarted(record.id),
-      onEnd: (call, end) => this.#onAsyncEnd(call, end),
-    });
-  }
-
-  async #markStarted(id: string): Promise<boolean> {
-    if (this.#isDraining) return false;
-    this.#openCalls++;
-    try {
-      const isStarted = await this.#store.markStarted(id);
-      if (!isStarted) this.#callClosed();
-      return isStarted;
-    } catch (cause) {
-      this.#callClosed();
-      throw cause;
-    }
-  }
-
-  #onAsyncEnd(call: Call, end: CallEnd): void {
-    const isLeftForNextStart = end.kind === 'refused' && end.error.code === 'SHUTTING_DOWN' && !call.isPrepared;
-    const outcome = isLeftForNextStart ? undefined : toExecutionOutcome(end, call.target.timeoutMs / 1000);
-    if (outcome === undefined) this.#queue.ended();
-    else this.#settleAsync(call.executionId, outcome, call);
-  }
-
-  #settleAsync(id: string, outcome: ExecutionOutcome, call: Call | undefined): void {
-    this.#store
-      .settle(id, outcome)
-      .catch((cause: unknown) => this.#options.onFault(cause, `execution ${id} was not settled`))
-      .finally(() => {
-        call?.acknowledge();
-        if (call?.isPrepared === true) this.#callClosed();
-        this.#queue.ended();
-      });
-  }
-
-  #callClosed(): void {
-    this.#openCalls--;
-    if (this.#openCalls === 0) this.#onIdle?.();
-  }
-
-  async #listAllStarted(): Promise<string[]> {
-    const ids: string[] = [];
-    for (;;) {
-      const records = await this.#store.listStarted(ids.at(-1), LIST_PAGE);
-      for (const record of records) ids.push(record.id);
-      if (records.length < LIST_PAGE) return ids;
-    }
-  }
-
-  async #settleLost(ids: readonly string[]): Promise<void> {
-    const settled = ids.map((id) => this.#store.settle(id, lostOutcome()));
-    await Promise.all(settled).catch((cause: unknown) =>
-      this.#options.onFault(cause, 'lost executions were not settled'),
     );
   }
 }
 
-function timingOf(call: Call): CallTiming {
-  const { acceptedAtMs, sentAtMs, endedAtMs, bindMs, isWarm } = call;
-  const waitedMs = sentAtMs === 0 ? endedAtMs - acceptedAtMs : sentAtMs - acceptedAtMs;
-  const runMs = sentAtMs === 0 ? 0 : endedAtMs - sentAtMs;
-  return { queueMs: Math.max(0, waitedMs - bindMs), bindMs, runMs, storeMs: performance.now() - endedAtMs, isWarm };
+function isFailure({ status }: ExecutionRecord): boolean {
+  return status === ExecutionStatus.Failed || status === ExecutionStatus.Error;
 }
 
 function executionNotFound(id: string): QinlingError {
   return notFound(`Execution not found [id=${id}]`);
 }
 
-function functionNotFound(id: string): QinlingError {
-  return notFound(`Function not found [id=${id}]`);
+function shuttingDown(): QinlingError {
+  return new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
 }
 
 function toQinlingError(cause: unknown): QinlingError {

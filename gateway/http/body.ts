@@ -1,5 +1,5 @@
 import { QinlingError, invalidInput } from '../errors.ts';
-import type { NativeResponse } from './server.ts';
+import type { BodySource } from './held-body.ts';
 
 /** What the head of a request says of its body. */
 export interface BodyHead {
@@ -13,11 +13,11 @@ export function tooLarge(limitBytes: number): QinlingError {
 }
 
 /**
- * Reads a whole body up to a limit. Must be called in the turn in which the request came. Throws TOO_LARGE; else `onEnd`
- * is called once, with bytes that are only valid until it returns; never after an abort.
+ * Reads a whole body up to a limit. Must be called in the turn in which the request came, if it was not held. Throws
+ * TOO_LARGE; else `onEnd` is called once, with bytes that are only valid until it returns; never after an abort.
  */
 export function readBody(
-  res: NativeResponse,
+  source: BodySource,
   head: BodyHead,
   limitBytes: number,
   onEnd: (error: QinlingError | undefined, body: Buffer) => void,
@@ -26,7 +26,7 @@ export function readBody(
   let parts: Buffer[] | undefined;
   let bytes = 0;
   let isOver = false;
-  res.onData((chunk, isLast) => {
+  source.onData((chunk, isLast) => {
     if (isOver) return;
     bytes += chunk.byteLength;
     if (bytes > limitBytes) {

@@ -1,8 +1,11 @@
 import type { Readable } from 'node:stream';
-import type { Access } from '../auth/access.ts';
+import { NOBODY, type Access } from '../auth/access.ts';
+import { OPEN_GUARD, type Guard } from '../auth/guard.ts';
+import type { RuleName } from '../auth/rules.ts';
 import { QinlingError } from '../errors.ts';
 import { mimeTypeOf, parseJsonObject, readBody, tooLarge, type BodyHead } from './body.ts';
 import { openBodyStream } from './body-stream.ts';
+import { HeldBody } from './held-body.ts';
 import { PacedWriter } from './paced-writer.ts';
 import type { NativeResponse } from './server.ts';
 import { statusLine } from './status-line.ts';
@@ -28,6 +31,8 @@ export interface ExchangeOptions {
   readonly isBehindProxy: boolean;
   /** Told of every fault of ours. */
   readonly onFault: (cause: unknown, message: string) => void;
+  /** Who may do what; left out: everybody everything. */
+  readonly guard?: Guard;
 }
 
 /**
@@ -37,7 +42,8 @@ export interface ExchangeOptions {
  */
 export class Exchange {
   readonly head: RequestHead;
-  readonly access: Access;
+  /** Who asks, and what the operation may touch. Nobody until the request was admitted. */
+  access: Access = NOBODY;
   parameters: readonly string[] = [];
   readonly #res: NativeResponse;
   readonly #options: ExchangeOptions;
@@ -49,12 +55,12 @@ export class Exchange {
   #form: Form | undefined;
   #closesConnection = false;
   #writer: PacedWriter | undefined;
+  #held: HeldBody | undefined;
 
   /** `onEnd` is called once, when the exchange is answered or aborted. */
-  constructor(res: NativeResponse, head: RequestHead, access: Access, options: ExchangeOptions, onEnd: () => void) {
+  constructor(res: NativeResponse, head: RequestHead, options: ExchangeOptions, onEnd: () => void) {
     this.#res = res;
     this.head = head;
-    this.access = access;
     this.#options = options;
     this.#onEnd = onEnd;
     res.onAborted(() => this.#onAborted());
@@ -95,13 +101,23 @@ export class Exchange {
     return this.head.headers.get(name);
   }
 
+  /** What another rule lets the caller touch; throws NOT_ALLOWED. */
+  accessBy(rule: RuleName): Access {
+    return (this.#options.guard ?? OPEN_GUARD).accessBy(rule, this.access);
+  }
+
+  /** Lets the body be read in a later turn. */
+  holdBody(): void {
+    this.#held = new HeldBody(this.#res);
+  }
+
   /**
    * Hot. The body as a JSON object; `argument` names the resource in messages. Throws 400, 413, 415. Like all that read
-   * the body, it must be called in the turn in which the request came, and once.
+   * the body, it must be called once, in the turn in which its route was called.
    */
   json(argument: string): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
-      readBody(this.#res, this.head, this.#options.maxBodyBytes, (error, body) => {
+      readBody(this.#held ?? this.#res, this.head, this.#options.maxBodyBytes, (error, body) => {
         if (error !== undefined) return reject(error);
         try {
           resolve(parseJsonObject(body, this.head.contentType, argument));
@@ -115,7 +131,7 @@ export class Exchange {
   /** The body as it came. Throws 413. */
   body(): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      readBody(this.#res, this.head, this.#options.maxBodyBytes, (error, body) =>
+      readBody(this.#held ?? this.#res, this.head, this.#options.maxBodyBytes, (error, body) =>
         error === undefined ? resolve(Buffer.from(body)) : reject(error),
       );
     });
@@ -133,7 +149,7 @@ export class Exchange {
     }
     const { uploads } = this.#options;
     if ((this.head.contentLength ?? 0) > uploads.maxFileBytes + FORM_MARGIN_BYTES) throw tooLarge(uploads.maxFileBytes);
-    this.#form = await readForm(openBodyStream(this.#res, this.signal), this.head.contentType, uploads);
+    this.#form = await readForm(openBodyStream(this.#held ?? this.#res, this.signal), this.head.contentType, uploads);
     return this.#form;
   }
 
@@ -149,7 +165,7 @@ export class Exchange {
   /** Hot. The one answer. A body is JSON where no other type is named; no body has no type. */
   send(status: number, body: string | Uint8Array = '', contentType?: string): void {
     if (this.isAnswered) return;
-    this.#isAnswered = true;
+    this.#beginAnswer();
     const type = contentType ?? (body.length === 0 ? undefined : JSON_TYPE);
     const closes = this.#closesConnection || this.#mayLackBody();
     this.#res.cork(() => {
@@ -188,7 +204,7 @@ export class Exchange {
     stream: Readable,
   ): Promise<void> {
     if (this.isAnswered) return void stream.destroy();
-    this.#isAnswered = true;
+    this.#beginAnswer();
     for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
     try {
       if (this.method === 'HEAD' || bytes === 0) {
@@ -224,7 +240,7 @@ export class Exchange {
     const iterator = parts[Symbol.asyncIterator]();
     let next = await iterator.next(); // a fault of the first part is still an error answer
     if (this.isAnswered) return void (await iterator.return?.());
-    this.#isAnswered = true;
+    this.#beginAnswer();
     try {
       this.#res.cork(() => {
         this.#writeHead(status, contentType);
@@ -249,6 +265,11 @@ export class Exchange {
     removeFiles(this.#form.files).catch((cause: unknown) =>
       this.#options.onFault(cause, 'an uploaded file was not removed'),
     );
+  }
+
+  #beginAnswer(): void {
+    this.#isAnswered = true;
+    this.#held?.drop();
   }
 
   /**
@@ -278,6 +299,7 @@ export class Exchange {
 
   #onAborted(): void {
     this.#isAborted = true;
+    this.#held?.abandon();
     this.#abort?.abort();
     this.#writer?.abort();
     if (!this.#isAnswered) this.#onEnd();

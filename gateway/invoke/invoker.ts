@@ -8,6 +8,7 @@ import { BindingTable } from './binding-table.ts';
 import { Binding } from './binding.ts';
 import { Call, loadFailure, type CallHandler, type CallRequest } from './call.ts';
 import { Placement, type PlacementListener } from './placement.ts';
+import { Workers } from './workers.ts';
 
 /** One coarse clock looks after waiting calls; deadlines and growth are true to about this much. */
 const TICK_MS = 20;
@@ -35,6 +36,7 @@ export interface InvokerOptions {
 
 /** The road of one call: binding, worker with room, agent, answer; or the waiting line, and more workers where it pays. */
 export class Invoker implements CallHandler, PlacementListener {
+  readonly workers: Workers;
   readonly #options: InvokerOptions;
   readonly #links: LinkSet;
   readonly #table: BindingTable;
@@ -50,6 +52,7 @@ export class Invoker implements CallHandler, PlacementListener {
     this.#links = links;
     this.#table = new BindingTable((binding) => this.#retire(binding));
     this.#placement = new Placement(links, this.#table, this);
+    this.workers = new Workers(links, this.#table, this.#placement, options.concurrency);
     links.listen({
       onBoundSeatFound: () => false, // the next call binds again: dearer than adopting, and always right
       onSeatFree: () => this.#placement.serveHungry(),
@@ -73,31 +76,6 @@ export class Invoker implements CallHandler, PlacementListener {
     if (seat !== undefined) this.#send(call, seat, nowMs);
     else this.#wait(call, nowMs);
     return call;
-  }
-
-  /** Gives the workers of every target of a function back; its running calls end first. */
-  releaseFunction(functionId: string): void {
-    for (const binding of [...this.#table.oldestFirst()]) {
-      if (binding.target.functionId === functionId) this.#table.drop(binding);
-    }
-  }
-
-  hasBoundWorkers(runtimeId: string): boolean {
-    for (const binding of this.#table.oldestFirst()) {
-      if (binding.target.runtimeId === runtimeId && (binding.seats.length > 0 || binding.placing > 0)) return true;
-    }
-    return false;
-  }
-
-  /** Workers of all agents that serve the pool, and how many of them are not bound; undefined where there is none. */
-  capacity(poolName: string): { total: number; available: number } | undefined {
-    let total = 0;
-    let available = 0;
-    for (const link of this.#links.serving(poolName)) {
-      total += link.seats.length;
-      available += link.seats.filter((seat) => seat.isFree).length;
-    }
-    return total === 0 ? undefined : { total, available };
   }
 
   /** Refuses what waits and stops the clocks; calls in flight end through their links. */
@@ -162,10 +140,8 @@ export class Invoker implements CallHandler, PlacementListener {
     return { waiting: this.#waitingCalls, hungry: this.#placement.hungryCount, bindings: this.#table.dump() };
   }
 
-  #addBinding(request: CallRequest): Binding {
-    const binding = new Binding(request.target, this.#options.concurrency);
-    this.#table.add(binding);
-    return binding;
+  #addBinding({ target }: CallRequest): Binding {
+    return this.#table.add(new Binding(target, this.#options.concurrency));
   }
 
   #send(call: Call, seat: Seat, nowMs: number): void {
@@ -280,6 +256,7 @@ export class Invoker implements CallHandler, PlacementListener {
 
   #retire(binding: Binding): void {
     binding.isRetired = true;
+    this.#placement.cancelExtra(binding);
     this.#watched.add(binding);
     this.#releaseIfIdle(binding);
   }
@@ -288,6 +265,7 @@ export class Invoker implements CallHandler, PlacementListener {
     if (!binding.isIdle) return;
     this.#watched.delete(binding);
     for (const seat of [...binding.seats]) this.#placement.release(binding, seat);
+    this.#table.forget(binding);
     this.#placement.serveHungry();
   }
 

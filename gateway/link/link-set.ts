@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { PROTOCOL_VERSION, RETURN_GRACE_MS, SILENCE_MS } from '../../protocol/limits.ts';
+import { RETURN_GRACE_MS, SILENCE_MS } from '../../protocol/limits.ts';
 import type { Hello } from '../../protocol/message.ts';
+import { OLDEST_VERSION } from '../../protocol/version.ts';
 import { Link, LinkState, type LinkListener, type LinkSocket } from './link.ts';
 
 const MAX_WORKERS = 1024;
@@ -108,7 +109,7 @@ export class LinkSet {
 
 /** Why a Hello is refused, or undefined. */
 export function refuseHello(hello: Hello): string | undefined {
-  if (hello.protocolVersion < PROTOCOL_VERSION) return `protocol version ${hello.protocolVersion} is too old`;
+  if (hello.protocolVersion < OLDEST_VERSION) return `protocol version ${hello.protocolVersion} is too old`;
   if (hello.workerCount > MAX_WORKERS) return `more than ${MAX_WORKERS} workers`;
   if (hello.agentName === '' || hello.instanceId === '') return 'no name';
   return undefined;

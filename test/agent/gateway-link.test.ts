@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { GatewayLink, GatewayLinkState } from '../../agent/gateway-link.ts';
 import { Kind, Outcome, type Bind, type Invoke, type Result } from '../../protocol/message.ts';
+import { PROTOCOL_VERSION } from '../../protocol/version.ts';
 import { until } from '../support/fake-agent.ts';
 import { FakeGateway } from '../support/fake-gateway.ts';
 
@@ -44,6 +45,7 @@ async function open(t: TestContext, tokens: () => string = () => 'secret') {
       onBind: ({ targetKey }) => told.push(['bind', targetKey]),
       onUnbind: (worker) => told.push(['unbind', worker]),
       onInvoke: ({ executionId }) => told.push(['invoke', executionId]),
+      onFollow: (_worker, executionId) => told.push(['follow', executionId]),
       boundTargets: () => bound,
     },
   );
@@ -65,7 +67,7 @@ test('an agent says Hello with its token, and does what the gateway asks for', a
   assert.match(instanceId, /^[0-9a-f-]{36}$/);
   assert.deepEqual(hello, {
     kind: Kind.Hello,
-    protocolVersion: 1,
+    protocolVersion: PROTOCOL_VERSION,
     agentName: 'agent',
     pools: ['nodejs', 'python3'],
     workerCount: 4,

@@ -1,11 +1,15 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { aliasRoutes } from '../../gateway/api/aliases.ts';
+import { executionRoutes } from '../../gateway/api/executions.ts';
 import { functionRoutes } from '../../gateway/api/functions.ts';
 import { runtimeRoutes } from '../../gateway/api/runtimes.ts';
+import { functionVersionRoutes } from '../../gateway/api/versions.ts';
+import { workerRoutes } from '../../gateway/api/workers.ts';
 import { Cors } from '../../gateway/http/cors.ts';
 import type { Route } from '../../gateway/http/routes.ts';
 import { HttpServer } from '../../gateway/http/server.ts';
-import { openFunctionsRig } from './functions-rig.ts';
+import { openCallsRig, type CallsRig } from './calls-rig.ts';
 
 /** Whoever runs what is registered when it is over: a test, or a suite with its `after`. */
 interface Cleaner {
@@ -23,11 +27,25 @@ export interface Reply {
 
 const MAX_FILE_BYTES = 100_000;
 
-/** The routes of runtimes and functions behind real HTTP, over real control, store and storage; no workers. */
+/**
+ * The routes of resources behind real HTTP, over real control, store and storage. There are no workers: a synchronous
+ * execution that is accepted is answered 503 at once, an asynchronous one stays `running`.
+ */
 export async function startResourceServer(cleaner: Cleaner) {
-  const rig = await openFunctionsRig(cleaner);
-  const routes = [...runtimeRoutes(rig.runtimes), ...functionRoutes(rig.functions)];
-  return { ...rig, ...(await serveRoutes(cleaner, rig.folder, routes)) };
+  const rig = await openCallsRig(cleaner, { workerCount: 0, maxWaitingCalls: 0, maxWaitingMs: 0 });
+  return { ...rig, ...(await serveRoutes(cleaner, rig.folder, routesOf(rig))) };
+}
+
+/** Every route of what the rig has. */
+export function routesOf(rig: CallsRig): Route[] {
+  return [
+    ...runtimeRoutes(rig.runtimes),
+    ...functionRoutes(rig.functions),
+    ...functionVersionRoutes(rig.versions),
+    ...workerRoutes(rig.scaling),
+    ...aliasRoutes(rig.aliases),
+    ...executionRoutes(rig.executions),
+  ];
 }
 
 /** Routes behind real HTTP, with their uploads below `folder`; and a client of theirs. */

@@ -1,34 +1,44 @@
 import type { FunctionRecord } from '../../store/store.ts';
 import { MAX_ENTRY_LENGTH, MAX_NAME_LENGTH, formatTime, formatTimeOrNull } from '../fields.ts';
 import { pythonJson } from '../python-json.ts';
-import { COMMON, integer, json, text, uuid, type Resource } from './declaration.ts';
+import { RETRY_SCHEMA, parseRetry, renderRetry } from '../retry.ts';
+import { COMMON, file, integer, json, limit, text, uuid, type Resource } from './declaration.ts';
 
-const BYTES = { type: 'string', format: 'binary' } as const;
 const CODE = {
   type: 'object',
-  properties: { source: { enum: ['package', 'swift', 'image'] }, md5sum: { type: 'string' } },
+  required: ['source'],
+  properties: {
+    source: { enum: ['package', 'swift', 'image'] },
+    md5sum: { type: 'string', description: 'MD5 of the package, hex.' },
+  },
+  additionalProperties: true, // what callers add is kept
 };
 
 export const FUNCTION = {
   name: 'function',
   title: 'Function',
   listKey: 'functions',
-  help: "A user's code with its limits and entry. In lists `code` is a string that holds the JSON text.",
+  help: "A user's code with its limits and entry.",
   isLenient: true,
   attributes: {
     ...COMMON,
     name: text({ maxLength: MAX_NAME_LENGTH, setOn: 'both', isNullable: true, help: 'For people; not unique.' }),
     description: text({ maxLength: MAX_NAME_LENGTH, setOn: 'both', isNullable: true, help: 'For people.' }),
     runtime_id: uuid({ setOn: 'create', isNullable: true, help: 'What runs it; required, and available.' }),
-    code: json(CODE, {
-      setOn: 'both',
-      help: 'Where the code is, as a JSON object or its text: `{"source": "package"}`, with `md5sum` if it is to be checked.',
-    }),
-    package: json(BYTES, { setOn: 'both', isOptional: true, help: 'The zip: a file part of a multipart form.' }),
+    code: json(
+      CODE,
+      {
+        setOn: 'both',
+        isRequired: true,
+        help: 'Where the code is, as a JSON object or its text: `{"source": "package"}`, with `md5sum` if it is to be checked.',
+      },
+      { type: ['object', 'string'] },
+    ),
+    package: file('application/zip', { setOn: 'both', help: 'The zip: a file part of a multipart form.' }),
     md5sum: text({
       maxLength: MAX_NAME_LENGTH,
       setOn: 'both',
-      isOptional: true,
+      isWriteOnly: true,
       help: 'MD5 of the package, hex; checked.',
     }),
     entry: text({
@@ -38,12 +48,21 @@ export const FUNCTION = {
       default: 'main.main',
       help: '`module.function` inside of the package.',
     }),
-    cpu: json({ type: 'integer' }, { setOn: 'both', help: 'Limit in thousandths of a processor.' }),
-    memory_size: json({ type: 'integer' }, { setOn: 'both', help: 'Limit in bytes.' }),
-    timeout: json({ type: 'integer' }, { setOn: 'both', help: 'Limit in seconds.' }),
+    cpu: limit('cpu', { setOn: 'both', help: 'Limit in thousandths of a processor.' }),
+    memory_size: limit('memory', { setOn: 'both', help: 'Limit in bytes.' }),
+    timeout: limit('timeout', { setOn: 'both', help: 'Limit in seconds.' }),
+    retry: {
+      ...json(RETRY_SCHEMA, {
+        setOn: 'both',
+        isOptional: true,
+        help: 'Has asynchronous executions that end `failed` or `error` run again, as a JSON object or its text; `{}`: not.',
+      }),
+      parse: parseRetry,
+    },
     count: integer({ help: 'Executions of the function as it is now (version 0).' }),
     latest_version: integer({ help: 'The highest version number that was published.' }),
   },
+  inLists: { code: text({ help: 'The same as JSON text.' }) },
 } as const satisfies Resource;
 
 function renderFields(record: FunctionRecord, code: unknown): object {
@@ -57,6 +76,7 @@ function renderFields(record: FunctionRecord, code: unknown): object {
     runtime_id: record.runtimeId,
     code,
     entry: record.entry,
+    ...(record.retry === null ? undefined : { retry: renderRetry(record.retry) }),
     count: record.count,
     latest_version: record.latestVersion,
     project_id: record.projectId,

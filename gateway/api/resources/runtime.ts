@@ -15,6 +15,7 @@ export const RUNTIME = {
     image: text({
       maxLength: MAX_NAME_LENGTH,
       setOn: 'both',
+      isRequired: true,
       help: 'The image of its workers. Another one is rolled out in the background, and rolled back where it fails.',
     }),
     description: text({ ...name, help: 'For people.' }),

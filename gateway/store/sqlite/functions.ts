@@ -1,7 +1,10 @@
-import type { CodeDocument, FunctionRecord, FunctionStore, Page, Scope } from '../store.ts';
+import type { RetryPolicy } from '../attempts.ts';
+import type { Chunks, CodeDocument, Filter, FunctionRecord, FunctionStore, Page, Scope } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
-import { filterSql, inScope, textColumn, type FilterColumns } from './filter.ts';
+import type { Definitions } from './definitions.ts';
+import { inScope, textColumn, type FilterColumns } from './filter.ts';
 import type { GroupCommit, GroupPart } from './group-commit.ts';
+import { KeysetList, type Road } from './keyset-list.ts';
 
 interface FunctionRow {
   id: string;
@@ -15,6 +18,7 @@ interface FunctionRow {
   cpu_millicores: number;
   memory_bytes: number;
   timeout_seconds: number;
+  retry: string | null;
   count: number;
   latest_version: number;
   created_at: number;
@@ -33,6 +37,7 @@ const NAMES = [
   'cpu_millicores',
   'memory_bytes',
   'timeout_seconds',
+  'retry',
   'count',
   'latest_version',
   'created_at',
@@ -45,26 +50,28 @@ const FILTERS: FilterColumns = {
   name: textColumn('name'),
   description: textColumn('description'),
 };
-const MAX_PAGE_ENDS = 1_000;
+/** About what the columns of a row take, but its code. */
+const ROW_BYTES = 500;
 
 export class SqliteFunctions implements FunctionStore, GroupPart {
-  readonly #database: Database;
   readonly #commit: GroupCommit;
+  readonly #definitions: Definitions;
   readonly #put: Statement<Value[]>;
   readonly #get: Statement<[string], FunctionRow>;
   readonly #getInScope: Statement<[string, Scope, Scope], FunctionRow>;
+  readonly #setLatestVersion: Statement<[number, number, string]>;
   readonly #delete: Statement<[string]>;
+  readonly #deleteVersions: Statement<[string]>;
   readonly #addCount: Statement<[number, number, string]>;
+  readonly #list: KeysetList<FunctionRow>;
   readonly #hasRuntime: Statement<[string], { one: number }>;
   readonly #hasDigest: Statement<[string], { one: number }>;
   /** Executions inserted by the group that is being committed, by function: one update each instead of one a row. */
   readonly #counts = new Map<string, number>();
-  /** When the last function of a page was created, by its id: the next page follows it also if it was deleted since. */
-  readonly #pageEnds = new Map<string, number>();
 
-  constructor(database: Database, commit: GroupCommit) {
-    this.#database = database;
+  constructor(database: Database, commit: GroupCommit, definitions: Definitions) {
     this.#commit = commit;
+    this.#definitions = definitions;
     commit.addPart(this);
     this.#put = database.prepare(
       `INSERT OR REPLACE INTO functions (${COLUMNS}) VALUES (${NAMES.map(() => '?').join(', ')})`,
@@ -73,8 +80,19 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     this.#getInScope = database.prepare(
       `SELECT ${COLUMNS} FROM functions WHERE id = ? AND (? IS NULL OR project_id = ?)`,
     );
+    this.#setLatestVersion = database.prepare('UPDATE functions SET latest_version = ?, updated_at = ? WHERE id = ?');
     this.#delete = database.prepare('DELETE FROM functions WHERE id = ?');
+    this.#deleteVersions = database.prepare('DELETE FROM function_versions WHERE function_id = ?');
     this.#addCount = database.prepare('UPDATE functions SET count = count + ?, updated_at = ? WHERE id = ?');
+    this.#list = new KeysetList(database, commit, {
+      table: 'functions',
+      select: `SELECT ${COLUMNS}`,
+      order: ['created_at', 'id'],
+      start: [-1, ''],
+      columns: FILTERS,
+      roadOf,
+      bytesOf: ({ code }) => ROW_BYTES + code.length,
+    });
     this.#hasRuntime = database.prepare('SELECT 1 AS one FROM functions WHERE runtime_id = ? LIMIT 1');
     this.#hasDigest = database.prepare('SELECT 1 AS one FROM functions WHERE package_digest = ? LIMIT 1');
   }
@@ -87,23 +105,16 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     return this.#commit.read(() => toRecord(this.#getInScope.get(id, scope, scope)));
   }
 
-  list({ scope, filters, after, limit }: Page): Promise<FunctionRecord[]> {
-    return this.#commit.read(() => {
-      const last = after === undefined ? 0 : this.#createdAt(after);
-      if (last === undefined) return [];
-      const { sql, values } = filterSql(inScope(scope, filters), FILTERS);
-      const statement = this.#database.prepare(
-        `SELECT ${COLUMNS} FROM functions WHERE ${sql} AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?`,
-      );
-      const rows = statement.all(...values, last, after ?? '', limit) as FunctionRow[];
-      if (rows.length === limit && limit > 0) this.#rememberPageEnd(rows.at(-1)!);
-      return rows.map((row) => toRecord(row)!);
-    });
+  async *list({ scope, filters, after, limit }: Page): Chunks<FunctionRecord> {
+    const place = after === undefined ? undefined : [after.createdAt, after.id];
+    for await (const rows of this.#list.read(inScope(scope, filters), place, limit)) {
+      yield rows.map((row) => toRecord(row)!);
+    }
   }
 
   update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined> {
     return this.#commit.write(() => {
-      const record = toRecord(this.#get.get(id));
+      const record = this.read(id);
       if (record === undefined) return undefined;
       const changed = { ...record, updatedAt: Date.now(), ...change };
       this.#write(changed);
@@ -112,7 +123,21 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   }
 
   delete(id: string): Promise<boolean> {
-    return this.#commit.write(() => this.#delete.run(id).changes > 0);
+    return this.#commit.write(() => {
+      this.#definitions.change();
+      this.#deleteVersions.run(id);
+      return this.#delete.run(id).changes > 0;
+    });
+  }
+
+  /** The record in the group that is being committed. */
+  read(id: string): FunctionRecord | undefined {
+    return toRecord(this.#get.get(id));
+  }
+
+  /** Sets the function's latest version in the group that is being committed. */
+  setLatestVersion(id: string, versionNumber: number): void {
+    this.#setLatestVersion.run(versionNumber, Date.now(), id);
   }
 
   hasRuntime(runtimeId: string): Promise<boolean> {
@@ -123,9 +148,9 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     return this.#commit.read(() => this.#hasDigest.get(digest) !== undefined);
   }
 
-  /** Hot. Raises a function's count by one in the group that is being committed. */
-  countExecution(functionId: string): void {
-    this.#counts.set(functionId, (this.#counts.get(functionId) ?? 0) + 1);
+  /** Hot. Raises a function's count by one (or takes one back) in the group that is being committed. */
+  countExecution(functionId: string, change: 1 | -1 = 1): void {
+    this.#counts.set(functionId, (this.#counts.get(functionId) ?? 0) + change);
   }
 
   apply(): void {
@@ -139,17 +164,8 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     this.#counts.clear();
   }
 
-  #rememberPageEnd({ id, created_at: createdAt }: FunctionRow): void {
-    this.#pageEnds.delete(id); // so that it becomes the youngest
-    this.#pageEnds.set(id, createdAt);
-    if (this.#pageEnds.size > MAX_PAGE_ENDS) this.#pageEnds.delete(this.#pageEnds.keys().next().value!);
-  }
-
-  #createdAt(id: string): number | undefined {
-    return this.#get.get(id)?.created_at ?? this.#pageEnds.get(id);
-  }
-
   #write(record: FunctionRecord): void {
+    this.#definitions.change();
     this.#put.run(
       record.id,
       record.projectId,
@@ -162,12 +178,19 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
       record.cpuMillicores,
       record.memoryBytes,
       record.timeoutSeconds,
+      record.retry === null ? null : JSON.stringify(record.retry),
       record.count,
       record.latestVersion,
       record.createdAt,
       record.updatedAt,
     );
   }
+}
+
+function roadOf(filters: readonly Filter[]): Road {
+  const ofProject = filters.find(({ field, operator }) => field === 'projectId' && operator === 'eq');
+  if (ofProject === undefined) return { index: 'INDEXED BY functions_order', covered: [] };
+  return { index: 'INDEXED BY functions_project', covered: [ofProject] };
 }
 
 function toRecord(row: FunctionRow | undefined): FunctionRecord | undefined {
@@ -184,6 +207,7 @@ function toRecord(row: FunctionRow | undefined): FunctionRecord | undefined {
     cpuMillicores: row.cpu_millicores,
     memoryBytes: row.memory_bytes,
     timeoutSeconds: row.timeout_seconds,
+    retry: row.retry === null ? null : (JSON.parse(row.retry) as RetryPolicy),
     count: row.count,
     latestVersion: row.latest_version,
     createdAt: row.created_at,

@@ -85,7 +85,7 @@ test('runtimes are listed and shown', async (t) => {
   assert.equal(one.status, 200);
   assert.equal(one.json['id'], runtimeId);
   assert.deepEqual(list.json, { runtimes: [one.json] });
-  assert.equal((await send('GET', '/v1/runtimes?limit=1')).json['faultstring'], 'Unknown argument: "limit"');
+  assert.equal((await send('GET', '/v1/runtimes?name=x')).json['faultstring'], 'Unknown argument: "name"');
 });
 
 test('an id that is none is refused, an unknown one is not found', async (t) => {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { ConfigError, loadConfig, type Config } from '../../../gateway/config/load.ts';
+import { ConfigError } from '../../../gateway/config/config-error.ts';
+import { loadConfig, type Config } from '../../../gateway/config/load.ts';
 
 interface Sources {
   readonly file?: string;
@@ -97,18 +98,70 @@ describe('the configuration', () => {
 
   test('warns of what the Python Qinling had and this one does not', (t) => {
     const file = `[DEFAULT]\nlog_file = /x\n[api]\napi_workers = 4\n[etcd]\nhost = e\n[keystone_authtoken]\npassword = p
-[database]\nconnection = sqlite:///x\n[engine]\nsidecar_image = i\nfunction_concurrency = 5`;
+[database]\nconnection = mysql+pymysql://u:hunter2@h/qinling\n[engine]\nsidecar_image = i\nfunction_concurrency = 5`;
     const { config, warnings } = load(t, { file, environment: { QINLING_KUBERNETES_REPLICAS: '3' } });
     assert.equal(warnings.length, 7);
     assert.ok(warnings.every((warning) => warning.endsWith('has no effect')));
+    assert.ok(!warnings.join().includes('hunter2'));
+    assert.equal(config.database.connection, '');
     assert.equal(config.engine.functionConcurrency, 5);
   });
 
-  test('refuses authentication and TLS while there is neither', (t) => {
-    const faults = faultsOf(t, { file: '[pecan]\nauth_enable = true\n[api]\nenable_ssl_api = on' });
-    assert.equal(faults.length, 2);
-    assert.match(faults[0]!, /authentication is not available yet/);
-    assert.match(faults[1]!, /TLS is not available yet/);
+  test('refuses TLS while there is none', (t) => {
+    const [fault, ...others] = faultsOf(t, { file: '[api]\nenable_ssl_api = on' });
+    assert.match(fault!, /TLS is not available yet/);
+    assert.deepEqual(others, []);
+  });
+
+  test('never leaves it open whether callers are authenticated', (t) => {
+    const auth = (text: string) => faultsOf(t, { file: text }).join();
+    const ON = '[auth]\ntype = static\ncredentials_file = users.yaml\n';
+    assert.equal(auth(ON), '');
+    assert.equal(auth(`${ON}[pecan]\nauth_enable = true`), '');
+    assert.equal(auth('[pecan]\nauth_enable = false\n[auth]\ntype = none'), '');
+    assert.match(auth('[pecan]\nauth_enable = true'), /auth_enable needs an authenticator/);
+    assert.match(auth(`${ON}[pecan]\nauth_enable = false`), /auth_enable is false, but \[auth\] type is static/);
+    assert.match(auth('[auth]\ntype = static'), /type = static needs a credentials_file/);
+    assert.match(auth('[auth]\ncredentials_file = users.yaml'), /credentials_file needs \[auth\] type = static/);
+  });
+
+  test('listens on loopback unless callers are authenticated or it says otherwise', (t) => {
+    const host = (environment: Record<string, string>) => load(t, { environment }).config.api.host;
+    const on = { QINLING_AUTH_TYPE: 'static', QINLING_AUTH_CREDENTIALS_FILE: 'users.yaml' };
+    assert.equal(host({}), '127.0.0.1');
+    assert.equal(host(on), '0.0.0.0');
+    assert.equal(host({ ...on, QINLING_API_HOST: '::1' }), '::1');
+    assert.equal(load(t, { environment: on }).config.auth.credentialsFile, resolve('users.yaml'));
+  });
+
+  test('takes a database file by its absolute path only', (t) => {
+    const given = (text: string) => ({ environment: { QINLING_DATABASE_CONNECTION: text } });
+    assert.equal(load(t, given('sqlite:////v/q.sqlite')).config.database.connection, 'sqlite:////v/q.sqlite');
+    for (const text of ['sqlite:///q.sqlite', 'sqlite://', 'sqlite:///:memory:']) {
+      assert.match(faultsOf(t, given(text)).join(), /^\[database\] connection needs an absolute path: sqlite:\/\/\/\//);
+    }
+  });
+
+  test('takes a public endpoint that webhook URLs can begin with, and no other', (t) => {
+    const endpointOf = (text: string) =>
+      load(t, { environment: { QINLING_DEFAULT_QINLING_ENDPOINT: text } }).config.default.qinlingEndpoint;
+    assert.equal(endpointOf(''), '');
+    assert.equal(endpointOf('https://f.example.org/qinling//'), 'https://f.example.org/qinling');
+    assert.equal(endpointOf('http://[::1]:7070'), 'http://[::1]:7070');
+    const bad = [
+      'f.example.org',
+      '/qinling',
+      'ftp://h',
+      'http://',
+      'http://h/v1',
+      'http://h/v1/',
+      'http://h?x',
+      'http://u@h',
+    ];
+    for (const text of bad) {
+      const faults = faultsOf(t, { environment: { QINLING_DEFAULT_QINLING_ENDPOINT: text } });
+      assert.match(faults.join(), /^\[DEFAULT\] qinling_endpoint must be a URL such as /, text);
+    }
   });
 
   test('refuses limits that contradict each other', (t) => {
@@ -121,12 +174,14 @@ describe('the configuration', () => {
 
   test('tells of a contradiction beside other faults, but of none with a value that is faulty itself', (t) => {
     const environment = {
+      QINLING_AUTH_TYPE: 'x',
       QINLING_RESOURCE_LIMITS_MIN_CPU: 'x',
       QINLING_RESOURCE_LIMITS_DEFAULT_CPU: '40',
       QINLING_RESOURCE_LIMITS_MAX_CPU: '50',
       QINLING_RESOURCE_LIMITS_MIN_TIMEOUT: '6',
     };
     assert.deepEqual(faultsOf(t, { environment }), [
+      "QINLING_AUTH_TYPE: 'x' must be one of none, static",
       "QINLING_RESOURCE_LIMITS_MIN_CPU: 'x' must be a whole number",
       '[resource_limits] default_timeout is not between min_timeout and max_timeout',
     ]);

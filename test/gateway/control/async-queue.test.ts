@@ -38,7 +38,7 @@ function open() {
     return record;
   };
   const endSome = (count: number) => {
-    running.splice(0, count).forEach(() => queue.ended());
+    for (const { id } of running.splice(0, count)) queue.ended(id);
   };
   const breakReads = (count: number) => (brokenReads = count);
   return { queue, unstarted, running, ran, faults, accept, endSome, breakReads };

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { ANYBODY, ownOnly, type Access } from '../../../gateway/auth/access.ts';
 import { QinlingError } from '../../../gateway/errors.ts';
 import type { FunctionRecord } from '../../../gateway/store/store.ts';
+import { collect } from '../../support/collect.ts';
 import { accessOf, adminOf } from '../../support/access.ts';
 import { openFunctionsRig, request, type FunctionsRig } from '../../support/functions-rig.ts';
 import { zipOf } from '../../support/zip.ts';
@@ -52,6 +53,7 @@ test('a new function has the defaults, its package and its tar', async (t) => {
     cpuMillicores: 100,
     memoryBytes: 33_554_432,
     timeoutSeconds: 5,
+    retry: null,
     count: 0,
     latestVersion: 0,
     createdAt: record.createdAt,
@@ -137,7 +139,7 @@ for (const [what, fieldsOf, message] of REFUSED) {
   test(`a function ${what} is refused, and leaves nothing`, async (t) => {
     const rig = await openFunctionsRig(t);
     await rejects(rig.create('x', fieldsOf(rig)), 'INVALID_INPUT', message);
-    assert.deepEqual(await rig.store.functions.list({ scope: null, filters: [], limit: 9 }), []);
+    assert.deepEqual(await collect(rig.store.functions.list({ scope: null, filters: [], limit: 9 })), []);
     assert.deepEqual(rig.files(), []);
   });
 }
@@ -175,7 +177,7 @@ test('a function whose runtime is deleted while its package is read is refused, 
 
   await assert.rejects(creation, { httpStatus: 404 }).catch(() => assert.rejects(creation, { httpStatus: 400 }));
 
-  assert.deepEqual(await store.functions.list({ scope: null, filters: [], limit: 9 }), []);
+  assert.deepEqual(await collect(store.functions.list({ scope: null, filters: [], limit: 9 })), []);
   assert.deepEqual(files(), []);
 });
 
@@ -191,16 +193,22 @@ test('functions of other projects are not there, save for administrators', async
   await rejects(functions.download(OF_B, mine.id), 'NOT_FOUND', missing);
   await rejects(functions.update(OF_B, mine.id, request({ name: 'x' })), 'NOT_FOUND', missing);
   await rejects(functions.delete(OF_B, mine.id), 'NOT_FOUND', missing);
-  await rejects(functions.delete(ADMIN_OF_B, mine.id), 'NOT_ALLOWED', 'Function can only be deleted by its owner.');
 
-  const listed = async (caller: Access) => {
-    const records: FunctionRecord[] = [];
-    for await (const page of functions.list(caller, [])) records.push(...page);
-    return records;
-  };
+  const listed = (caller: Access) => collect(functions.list(caller, { filters: [] }));
   assert.deepEqual(await listed(OF_A), [mine]);
   assert.deepEqual(await listed(ownOnly(ADMIN_OF_B)), [theirs]);
   assert.deepEqual((await listed(ADMIN_OF_B)).length, 2);
+});
+
+test('a function is deleted by its owner, and by nobody else unless policy says so', async (t) => {
+  const { create, functions } = await openFunctionsRig(t);
+  const [one, two] = [await create('x', {}, OF_A), await create('x', {}, OF_A)];
+
+  const refused = functions.delete(ownOnly(ADMIN_OF_B), one.id);
+  await rejects(refused, 'NOT_ALLOWED', 'Function can only be deleted by its owner.');
+  await functions.delete(OF_A, one.id);
+  await functions.delete(ADMIN_OF_B, two.id);
+  for (const { id } of [one, two]) await rejects(functions.get(OF_A, id), 'NOT_FOUND', `Function not found [id=${id}]`);
 });
 
 test('an administrator may change a function of another project, and it stays there', async (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { Retention } from '../../../gateway/control/retention.ts';
 import type { ExecutionStore } from '../../../gateway/store/store.ts';
+import { collect } from '../../support/collect.ts';
 import { executionRecord, finalRecord } from '../../support/store-records.ts';
 import { openThrowAwayStore } from '../../support/throw-away-store.ts';
 
@@ -20,7 +21,7 @@ test('old records go in small batches, running ones and young ones stay', async 
   await untilRemoved(1_200);
 
   assert.deepEqual(removed, [500, 500, 200]);
-  assert.deepEqual(await executions.list({ scope: null, filters: [], limit: 9 }), [running, ...young]);
+  assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 9 })), [running, ...young]);
 });
 
 test('records beyond the newest so many go', async (t) => {
@@ -32,7 +33,7 @@ test('records beyond the newest so many go', async (t) => {
   start(t, watched, { maxAgeMs: 100_000 * DAY_MS, maxCount: 2, onFault: unexpected });
   await untilRemoved(3);
 
-  assert.deepEqual(await executions.list({ scope: null, filters: [], limit: 9 }), records.slice(3));
+  assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 9 })), records.slice(3));
 });
 
 test('what grows old later goes in a later round, also after a round that failed', async (t) => {
@@ -47,7 +48,26 @@ test('what grows old later goes in a later round, also after a round that failed
   await untilRemoved(1);
 
   assert.deepEqual(faults, [fault]);
-  assert.deepEqual(await executions.list({ scope: null, filters: [], limit: 9 }), []);
+  assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 9 })), []);
+});
+
+test('idempotency keys go when their time is over, whatever becomes of their executions', async (t) => {
+  const { executions } = await openThrowAwayStore(t);
+  const [old, young] = [
+    executionRecord({ createdAt: Date.now() - DAY_MS - 1 }),
+    executionRecord({ createdAt: Date.now() }),
+  ];
+  const fingerprint = 'f';
+  await executions.insertOnce(old, { text: 'old', fingerprint }, 0);
+  await executions.insertOnce(young, { text: 'young', fingerprint }, 0);
+  const { watched, untilRemoved } = watch(executions);
+
+  start(t, watched, { maxAgeMs: 100_000 * DAY_MS, maxCount: 9, onFault: unexpected });
+  await untilRemoved(0);
+
+  assert.equal(await executions.findKey('default', 'old', 0), undefined);
+  assert.deepEqual(await executions.findKey('default', 'young', 0), { executionId: young.id, fingerprint });
+  assert.deepEqual(await executions.get(old.id, null), old);
 });
 
 test('the batch under way at the end is the last', async (t) => {
@@ -106,5 +126,6 @@ function watch(executions: ExecutionStore, fault?: Error) {
     while (removed.length === 0 || total() < count) await new Promise<void>((resolve) => (onRemoved = resolve));
     clearInterval(alive);
   };
-  return { watched: { prune } as ExecutionStore, removed, untilRemoved };
+  const pruneKeys: ExecutionStore['pruneKeys'] = (bounds) => executions.pruneKeys(bounds);
+  return { watched: { prune, pruneKeys } as ExecutionStore, removed, untilRemoved };
 }

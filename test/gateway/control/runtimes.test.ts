@@ -4,6 +4,7 @@ import { ANYBODY, type Access } from '../../../gateway/auth/access.ts';
 import { Runtimes, type NewRuntime, type PoolCapacity } from '../../../gateway/control/runtimes.ts';
 import { QinlingError, invalidInput } from '../../../gateway/errors.ts';
 import type { RuntimeRecord, Store } from '../../../gateway/store/store.ts';
+import { collect } from '../../support/collect.ts';
 import { accessOf, adminOf } from '../../support/access.ts';
 import { FakeOrchestrator } from '../../support/fake-orchestrator.ts';
 import { functionRecord, runtimeRecord } from '../../support/store-records.ts';
@@ -97,7 +98,7 @@ test('public runtimes are seen by every project, private ones by their own and b
   const open = await available(REQUEST, OF_A);
   const closed = await available({ ...REQUEST, isPublic: false }, OF_A);
 
-  const ids = async (caller: Access) => new Set((await runtimes.list(caller)).map(({ id }) => id));
+  const ids = async (caller: Access) => new Set((await collect(runtimes.list(caller, {}))).map(({ id }) => id));
   assert.deepEqual(await ids(OF_A), new Set([open.id, closed.id]));
   assert.deepEqual(await ids(OF_B), new Set([open.id]));
   assert.equal(runtimes.get(OF_B, open.id).id, open.id);

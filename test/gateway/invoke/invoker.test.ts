@@ -22,6 +22,7 @@ function target(functionId: string): Target {
     cpuMillicores: 100,
     memoryBytes: 1,
     timeoutMs: 5_000,
+    retry: null,
   };
 }
 
@@ -170,7 +171,7 @@ describe('invoker', () => {
         ends[0]?.kind === 'outcome' && Buffer.from(ends[0].result.output).toString() === '"No module named main"',
       );
     }
-    assert.deepEqual(invoker.capacity('python3'), { total: 2, available: 2 });
+    assert.deepEqual(invoker.workers.capacity('python3'), { total: 2, available: 2 });
   });
 
   test('an agent that cannot take a target is tried again, and then the call is refused', async (t) => {
@@ -283,12 +284,12 @@ describe('invoker', () => {
     const { agent, invoke, invoker } = open(t);
     const { ends } = invoke();
     await until(() => agent.invokes.length === 1);
-    invoker.releaseFunction('f');
+    invoker.workers.detach('f', 0);
     assert.equal(agent.of(Kind.Unbind).length, 0);
     agent.result(agent.invokes[0]!);
     assert.equal(ends.length, 1);
     await until(() => agent.of(Kind.Unbind).length === 1);
-    await until(() => invoker.capacity('python3')?.available === 2);
+    await until(() => invoker.workers.capacity('python3')?.available === 2);
   });
 
   test('a worker that serves no call for the idle time is given back', async (t) => {
@@ -296,9 +297,9 @@ describe('invoker', () => {
     invoke();
     await until(() => agent.invokes.length === 1);
     agent.result(agent.invokes[0]!);
-    assert.equal(invoker.hasBoundWorkers('r'), true);
+    assert.equal(invoker.workers.hasBoundWorkers('r'), true);
     await until(() => agent.of(Kind.Unbind).length === 1);
-    assert.equal(invoker.hasBoundWorkers('r'), false);
+    assert.equal(invoker.workers.hasBoundWorkers('r'), false);
   });
 
   test('closing refuses what waits', (t) => {
