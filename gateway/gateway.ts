@@ -33,6 +33,7 @@ import { DataDirectory } from './data-directory.ts';
 import { ExecutionIds } from './execution-id.ts';
 import { Cors } from './http/cors.ts';
 import type { ExchangeOptions } from './http/exchange.ts';
+import { probePort } from './http/port-probe.ts';
 import { HttpServer } from './http/server.ts';
 import { Invoker } from './invoke/invoker.ts';
 import { AliasTargets } from './invoke/alias-targets.ts';
@@ -96,6 +97,7 @@ async function startParts(
   const { policyFile } = config.osloPolicy;
   const guard = createGuard({ type, credentialsFile, policyFile }, log.child({ part: 'auth' }));
   closers.push(() => guard.close());
+  await probePort(config.api.host, config.api.port);
   const data = new DataDirectory(config.default.dataDir);
   closers.push(() => data.close());
   rmSync(data.uploads, { recursive: true, force: true }); // what an earlier process had under way

@@ -172,6 +172,21 @@ describe('the configuration', () => {
     ]);
   });
 
+  test('tells of a contradiction beside other faults, but of none with a value that is faulty itself', (t) => {
+    const environment = {
+      QINLING_AUTH_TYPE: 'x',
+      QINLING_RESOURCE_LIMITS_MIN_CPU: 'x',
+      QINLING_RESOURCE_LIMITS_DEFAULT_CPU: '40',
+      QINLING_RESOURCE_LIMITS_MAX_CPU: '50',
+      QINLING_RESOURCE_LIMITS_MIN_TIMEOUT: '6',
+    };
+    assert.deepEqual(faultsOf(t, { environment }), [
+      "QINLING_AUTH_TYPE: 'x' must be one of none, static",
+      "QINLING_RESOURCE_LIMITS_MIN_CPU: 'x' must be a whole number",
+      '[resource_limits] default_timeout is not between min_timeout and max_timeout',
+    ]);
+  });
+
   test('leaves the variables of agents, clients and Kubernetes services alone', (t) => {
     const environment = {
       QINLING_AGENT_NAME: 'a',
