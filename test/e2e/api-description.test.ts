@@ -20,6 +20,8 @@ test('a real server answers as it describes itself, and describes all that it an
   await useExecutions(api, functionId);
   await useWorkers(api, functionId);
   await useVersionsAndAliases(api, functionId);
+  await useJobs(api, functionId);
+  await useWebhooks(api, functionId);
   expect(await api.request('DELETE', `/v1/functions/${functionId}`), 204);
 
   const succeeded = [...api.met].filter((met) => / 2\d\d$/.test(met)).map((met) => met.replace(/ \d+$/, ''));
@@ -71,6 +73,35 @@ async function useFunctions(api: DescribedApi, runtimeId: string): Promise<strin
   expect(await api.json('PUT', path, { cpu: 1 }), 400);
   expect(await api.request('GET', `/v1/functions/${UNKNOWN}`), 404);
   return id;
+}
+
+async function useJobs(api: DescribedApi, functionId: string): Promise<void> {
+  const given = { function_id: functionId, name: 'mine', function_input: { way: 'fine' } };
+  const time = '2100-01-01T00:00:00+02:00';
+  const once = expect(await api.json('POST', '/v1/jobs', { ...given, first_execution_time: time }), 201);
+  const often = expect(await api.json('POST', '/v1/jobs', { ...given, pattern: '@yearly', count: '3' }), 201);
+  const path = `/v1/jobs/${String(once.json['id'])}`;
+  expect(await api.request('GET', path), 200);
+  expect(await api.request('GET', '/v1/jobs?limit=1'), 200);
+  expect(await api.json('PUT', path, { status: 'paused', next_execution_time: '2100-01-02' }), 200);
+  expect(await api.json('PUT', path, { pattern: '@daily' }), 400);
+  for (const { json } of [once, often]) expect(await api.request('DELETE', `/v1/jobs/${String(json['id'])}`), 204);
+  expect(await api.request('GET', path), 404);
+  expect(await api.json('POST', '/v1/jobs', given), 400);
+}
+
+async function useWebhooks(api: DescribedApi, functionId: string): Promise<void> {
+  const given = { function_id: functionId, description: 'mine' };
+  const { id } = expect(await api.json('POST', '/v1/webhooks', given), 201).json;
+  const path = `/v1/webhooks/${String(id)}`;
+  expect(await api.request('GET', path), 200);
+  expect(await api.request('GET', '/v1/webhooks'), 200);
+  expect(await api.json('PUT', path, { function_version: '0', description: 'changed' }), 200);
+  expect(await api.json('POST', `${path}/invoke?way=fine`, {}), 202);
+  expect(await api.request('POST', `${path}/invoke`, { body: new URLSearchParams({ way: 'fine' }) }), 202);
+  expect(await api.json('POST', `/v1/webhooks/${UNKNOWN}/invoke`, {}), 404);
+  expect(await api.request('DELETE', path), 204);
+  expect(await api.request('GET', path), 404);
 }
 
 async function useExecutions(api: DescribedApi, functionId: string): Promise<void> {

@@ -7,9 +7,11 @@ import type { FunctionCommons } from '../../gateway/control/function-commons.ts'
 import { FunctionPackages, type Upload } from '../../gateway/control/function-packages.ts';
 import { Functions, type FunctionRequest } from '../../gateway/control/functions.ts';
 import { InUse, aliasHolder, type Holder } from '../../gateway/control/in-use.ts';
+import { jobHolder } from '../../gateway/control/jobs.ts';
 import { Runtimes } from '../../gateway/control/runtimes.ts';
 import { Turns } from '../../gateway/control/turns.ts';
 import { Versions } from '../../gateway/control/versions.ts';
+import { webhookHolder } from '../../gateway/control/webhooks.ts';
 import { PackageBuilder } from '../../gateway/packages/package-builder.ts';
 import { LocalStorage } from '../../gateway/storage/local/local-storage.ts';
 import { FakeOrchestrator } from './fake-orchestrator.ts';
@@ -79,8 +81,8 @@ export async function openFunctionsRig(cleaner: Cleaner, listener: FunctionsRigL
   const builder = new PackageBuilder(uploads, { maxUnpackedBytes: 1_000_000, maxEntries: 100 });
   /** Functions (and versions, as `id/number`) that changed, with `!` where their workers are out of date. */
   const changes: string[] = [];
-  /** Asked before aliases are; a test puts in what it needs. */
-  const holders: Holder[] = [aliasHolder(store.aliases)];
+  /** As in the product; a test puts in what else it needs. */
+  const holders: Holder[] = [jobHolder(store.jobs), webhookHolder(store.webhooks), aliasHolder(store.aliases)];
   const commons: FunctionCommons = {
     store,
     packages: new FunctionPackages(storage, builder, store, onFault),

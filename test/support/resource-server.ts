@@ -3,9 +3,15 @@ import { join } from 'node:path';
 import { aliasRoutes } from '../../gateway/api/aliases.ts';
 import { executionRoutes } from '../../gateway/api/executions.ts';
 import { functionRoutes } from '../../gateway/api/functions.ts';
+import { jobRoutes } from '../../gateway/api/jobs.ts';
 import { runtimeRoutes } from '../../gateway/api/runtimes.ts';
 import { functionVersionRoutes } from '../../gateway/api/versions.ts';
+import { webhookRoutes } from '../../gateway/api/webhooks.ts';
 import { workerRoutes } from '../../gateway/api/workers.ts';
+import { systemClock } from '../../gateway/clock.ts';
+import { Jobs } from '../../gateway/control/jobs.ts';
+import { RunNames } from '../../gateway/control/run-names.ts';
+import { Webhooks } from '../../gateway/control/webhooks.ts';
 import { Cors } from '../../gateway/http/cors.ts';
 import type { Route } from '../../gateway/http/routes.ts';
 import { HttpServer } from '../../gateway/http/server.ts';
@@ -36,8 +42,11 @@ export async function startResourceServer(cleaner: Cleaner) {
   return { ...rig, ...(await serveRoutes(cleaner, rig.folder, routesOf(rig))) };
 }
 
-/** Every route of what the rig has. */
+/** Every route of what the rig has. Nobody looks when its jobs are due. */
 export function routesOf(rig: CallsRig): Route[] {
+  const names = new RunNames(rig.commons);
+  const jobs = new Jobs(rig.store.jobs, names, { clock: systemClock, onChange: () => undefined });
+  const webhooks = new Webhooks(rig.store.webhooks, names, rig.executions, { perSecond: 0, burst: 1 });
   return [
     ...runtimeRoutes(rig.runtimes),
     ...functionRoutes(rig.functions),
@@ -45,6 +54,8 @@ export function routesOf(rig: CallsRig): Route[] {
     ...workerRoutes(rig.scaling),
     ...aliasRoutes(rig.aliases),
     ...executionRoutes(rig.executions),
+    ...jobRoutes(jobs),
+    ...webhookRoutes(webhooks, ''),
   ];
 }
 

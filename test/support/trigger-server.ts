@@ -1,10 +1,12 @@
+import { aliasRoutes } from '../../gateway/api/aliases.ts';
 import { functionRoutes } from '../../gateway/api/functions.ts';
 import { jobRoutes } from '../../gateway/api/jobs.ts';
+import { functionVersionRoutes } from '../../gateway/api/versions.ts';
 import { webhookRoutes } from '../../gateway/api/webhooks.ts';
-import { Jobs, jobHolder } from '../../gateway/control/jobs.ts';
+import { Jobs } from '../../gateway/control/jobs.ts';
 import { RunNames } from '../../gateway/control/run-names.ts';
 import type { TokenBucketsOptions } from '../../gateway/control/token-buckets.ts';
-import { Webhooks, webhookHolder } from '../../gateway/control/webhooks.ts';
+import { Webhooks } from '../../gateway/control/webhooks.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeExecutions } from './fake-executions.ts';
 import { openFunctionsRig } from './functions-rig.ts';
@@ -28,11 +30,12 @@ export async function startTriggerServer(cleaner: Cleaner, options: TriggerServe
   const rig = await openFunctionsRig(cleaner);
   const executions = new FakeExecutions();
   const names = new RunNames(rig.commons);
-  rig.holders.unshift(jobHolder(rig.store.jobs), webhookHolder(rig.store.webhooks));
   const jobs = new Jobs(rig.store.jobs, names, { clock: new FakeClock(NOW_MS), onChange: () => undefined });
   const rateLimit = options.rateLimit ?? { perSecond: 0, burst: 1 };
   const webhooks = new Webhooks(rig.store.webhooks, names, executions, rateLimit);
   const routes = [
+    ...functionVersionRoutes(rig.versions),
+    ...aliasRoutes(rig.aliases),
     ...functionRoutes(rig.functions),
     ...jobRoutes(jobs),
     ...webhookRoutes(webhooks, options.publicEndpoint ?? ''),

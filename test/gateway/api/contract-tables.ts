@@ -131,6 +131,56 @@ const EXECUTION_TABLE: ResourceTable = {
   ],
 };
 
+const NOT_UUID = 'Value should be UUID format.';
+const JOB_TABLE: ResourceTable = {
+  argument: 'job',
+  path: '/v1/jobs',
+  notFound: (id) => `Job not found [id=${id}]`,
+  least: ({ functionId }) => ({ function_id: functionId, pattern: '@daily' }),
+  make: async ({ sendJson, functionId }) =>
+    idOf(await sendJson('POST', '/v1/jobs', { function_id: functionId, pattern: '@daily' })),
+  isChangeable: true,
+  texts: { name: 255 },
+  booleans: [],
+  integers: ['function_version'],
+  readOnly: ['id', 'project_id', 'created_at', 'updated_at'],
+  missing: { function_id: NEITHER, pattern: 'pattern or first_execution_time must be specified.' },
+  below: [],
+  refused: [
+    [{ function_id: 'x' }, 400, wrong('function_id', 'x', NOT_UUID)],
+    [{ function_id: UNKNOWN }, 404, `Function not found [id=${UNKNOWN}]`],
+    [{ function_alias: 'gone' }, 404, 'FunctionAlias not found [name=gone]'],
+    [{ function_alias: 'a'.repeat(256) }, 400, wrong('function_alias', 'a'.repeat(100), tooLong(255))],
+    [{ function_version: -1 }, 400, wrong('function_version', '-1', 'Value should be 0 or more.')],
+    [{ pattern: 'p'.repeat(256) }, 400, wrong('pattern', 'p'.repeat(100), tooLong(255))],
+    [{ pattern: 5 }, 400, wrong('pattern', '5', 'Wrong type. Expected a string.')],
+    [{ count: -1 }, 400, wrong('count', '-1', 'Value should be 0 or more.')],
+    [{ count: 'x' }, 400, wrong('count', 'x', 'Wrong type. Expected an integer.')],
+  ],
+};
+
+const WEBHOOK_TABLE: ResourceTable = {
+  argument: 'webhook',
+  path: '/v1/webhooks',
+  notFound: (id) => `Webhook not found [id=${id}]`,
+  least: ({ functionId }) => ({ function_id: functionId }),
+  make: async ({ sendJson, functionId }) => idOf(await sendJson('POST', '/v1/webhooks', { function_id: functionId })),
+  isChangeable: true,
+  texts: { description: 255 },
+  booleans: [],
+  integers: ['function_version'],
+  readOnly: ['id', 'webhook_url', 'project_id', 'created_at', 'updated_at'],
+  missing: { function_id: NEITHER },
+  below: [['POST', '/invoke']],
+  refused: [
+    [{ function_id: 'x' }, 400, wrong('function_id', 'x', NOT_UUID)],
+    [{ function_id: UNKNOWN }, 404, `Function not found [id=${UNKNOWN}]`],
+    [{ function_alias: 'gone' }, 404, 'FunctionAlias not found [name=gone]'],
+    [{ function_alias: 0 }, 400, wrong('function_alias', '0', 'Wrong type. Expected a string.')],
+    [{ function_version: -1 }, 400, wrong('function_version', '-1', 'Value should be 0 or more.')],
+  ],
+};
+
 const NO_ALIAS = "Required param is missing. Required: {'name', 'function_id'}";
 const NO_NAME = 'Value should be one part of a path.';
 const ALIAS_TABLE: ResourceTable = {
@@ -169,7 +219,14 @@ async function newAlias({ create }: Rig) {
   return { name: `alias ${aliases++}`, function_id: (await create()).id };
 }
 
-export const TABLES: readonly ResourceTable[] = [RUNTIME_TABLE, FUNCTION_TABLE, EXECUTION_TABLE, ALIAS_TABLE];
+export const TABLES: readonly ResourceTable[] = [
+  RUNTIME_TABLE,
+  FUNCTION_TABLE,
+  EXECUTION_TABLE,
+  ALIAS_TABLE,
+  JOB_TABLE,
+  WEBHOOK_TABLE,
+];
 
 /** The resources' server with a function that can be run. */
 export async function openRig(t: TestContext) {
