@@ -16,6 +16,11 @@ export interface Target {
   readonly timeoutMs: number;
 }
 
+/** The function that a target's key names. */
+export function functionIdOf(targetKey: string): string {
+  return targetKey.split('/', 1)[0]!;
+}
+
 /** The target of a package function's version 0. */
 export function toTarget(record: FunctionRecord, runtimeId: string, poolName: string, packageDigest: string): Target {
   const entry = record.entry ?? 'main.main';
