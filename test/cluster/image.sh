@@ -1,10 +1,10 @@
 #!/bin/bash
-# image.sh NAME CONFIG LAYER.tar … OUT.tar
+# image.sh NAME[,NAME…] CONFIG LAYER.tar … OUT.tar
 # Makes an image that containerd imports (an OCI layout in a tar) from plain tars, lowest layer first: no daemon, only
 # files. CONFIG is the image's "config": {"Entrypoint":[…],"Cmd":[…],"Env":["A=b"],"User":"1000","WorkingDir":"/"}.
 # NAME needs a registry part and a tag that is not "latest" (localhost/qinling:1), or the kubelet tries to pull it.
 set -euo pipefail
-name=$1 config=$2 out=${*: -1}
+names=$1 config=$2 out=${*: -1}
 set -- "${@:3:$#-3}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -26,6 +26,10 @@ echo "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":$config,\"rootfs\"
 add config.v1+json "$work/json"
 echo "{\"schemaVersion\":2,\"config\":$about},\"layers\":[$layers]}" > "$work/json"
 add manifest.v1+json "$work/json"
-echo "{\"schemaVersion\":2,\"manifests\":[$about,\"annotations\":{\"io.containerd.image.name\":\"$name\"}}]}" > "$work/index.json"
+manifests=''
+for each in ${names//,/ }; do
+  manifests+=${manifests:+,}"$about,\"annotations\":{\"io.containerd.image.name\":\"$each\"}}"
+done
+echo "{\"schemaVersion\":2,\"manifests\":[$manifests]}" > "$work/index.json"
 echo '{"imageLayoutVersion":"1.0.0"}' > "$work/oci-layout"
 tar -C "$work" -cf "$out" oci-layout index.json blobs

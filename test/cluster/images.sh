@@ -3,8 +3,8 @@
 #
 #   localhost/pause:1      what holds a pod's name spaces
 #   localhost/busybox:1    a shell, httpd, nc, wget (not with -T: that crashes in the static build of Debian)
-#   localhost/languages:1  a runtime image as an operator has one: this machine's Node.js, Debian's Python, a shell, and
-#                          nothing of ours
+#   localhost/languages:1  this machine's Node.js, Debian's Python, a shell, and nothing of ours: runtime images as an
+#                          operator has them, also as localhost/python-with-tools:1 and localhost/team/node-runtime:1
 #   localhost/qinling:1    gateway and agent, as in manifests/images/qinling: on top of the languages, so that a node
 #                          agent offers those too. Made of build/, which must be up to date
 #
@@ -63,6 +63,8 @@ qinling_layer() { # OUT
   cp "$project/package.json" "$root/"
   cp -R "$project"/build/{gateway,agent,protocol} "$root/build/"
   cp -R "$project/runtimes" "$root/runtimes"
+  mkdir -p "$root/gateway/store/sqlite"
+  cp -R "$project/gateway/store/sqlite/migrations" "$root/gateway/store/sqlite/"
   while read -r module; do
     mkdir -p "$root/$(dirname "$module")"
     cp -R "$project/$module" "$root/$module"
@@ -92,12 +94,13 @@ once "$small.layer" small_layer
 once "$small-1.tar" image localhost/busybox:1 '{"Cmd":["/bin/sh"],"Env":["PATH=/bin"]}' "$small.layer"
 once "$small-pause-1.tar" image localhost/pause:1 '{"Entrypoint":["/bin/sleep","2147483647"]}' "$small.layer"
 
+names=localhost/languages:1,localhost/python-with-tools:1,localhost/team/node-runtime:1
 languages=$cache/languages-$( { declare -f languages_layer; node --version; } | hash)
 once "$languages.layer" languages_layer
-once "$languages-1.tar" image localhost/languages:1 '{"Cmd":["node"],"Env":["PATH=/usr/bin:/bin"],"User":"65532"}' "$languages.layer"
+once "$languages-2.tar" image "$names" '{"Cmd":["node"],"Env":["PATH=/usr/bin:/bin"],"User":"65532"}' "$languages.layer"
 
 [ -e "$project/build/agent/main.js" ] || { echo 'images.sh: build/ is missing: npm run build makes it' >&2; exit 1; }
-qinling=$cache/qinling-$( { declare -f qinling_layer; node --version; cd "$project"; sha256sum package-lock.json; find build/{gateway,agent,protocol} runtimes -type f | sort | xargs sha256sum; } | hash)
+qinling=$cache/qinling-$( { declare -f qinling_layer; node --version; cd "$project"; sha256sum package-lock.json; find build/{gateway,agent,protocol} runtimes gateway/store/sqlite/migrations -type f | sort | xargs sha256sum; } | hash)
 once "$qinling.layer" qinling_layer
 once "$qinling-1.tar" image localhost/qinling:1 \
   '{"Cmd":["node","/opt/qinling/build/gateway/main.js"],"Env":["PATH=/usr/bin:/bin"],"User":"65532","WorkingDir":"/opt/qinling"}' \
@@ -105,4 +108,4 @@ once "$qinling-1.tar" image localhost/qinling:1 \
 
 # Images of earlier states of the program are of no use any more.
 find "$cache" -maxdepth 1 -name 'qinling-*' ! -name "$(basename "$qinling")*" -mmin +60 -delete
-printf '%s\n' "$small-pause-1.tar" "$small-1.tar" "$languages-1.tar" "$qinling-1.tar"
+printf '%s\n' "$small-pause-1.tar" "$small-1.tar" "$languages-2.tar" "$qinling-1.tar"
