@@ -8,7 +8,7 @@ import type { RuntimeImages } from '../runtime-images.ts';
 import type { Orchestrator, OrchestratorProcess, PoolSpec } from '../orchestrator.ts';
 import { isNotFound, type KubernetesClient, type KubernetesObject, type ObjectList } from './client.ts';
 import { deploymentName, FIELD_MANAGER, GATEWAY_CONTAINER, Label, WORKER_SELECTOR } from './names.ts';
-import { isEnding, runtimeIdOf, troubleOf, type PodObject, type Trouble } from './pod.ts';
+import { isEnding, runtimeIdOf, runtimeImageOf, troubleOf, type PodObject, type Trouble } from './pod.ts';
 import { PodWatch } from './pod-watch.ts';
 import { poolDeployment, type PoolOptions } from './pool-deployment.ts';
 import { TokenAuthenticator } from './token-authenticator.ts';
@@ -234,7 +234,7 @@ export class KubernetesOrchestrator implements Orchestrator, OrchestratorProcess
   async #findTrouble(pool: PoolSpec): Promise<Trouble | undefined> {
     let found: Trouble | undefined;
     for (const pod of this.#pods) {
-      if (runtimeIdOf(pod) !== pool.runtimeId || isEnding(pod)) continue;
+      if (runtimeIdOf(pod) !== pool.runtimeId || runtimeImageOf(pod) !== pool.image || isEnding(pod)) continue;
       const trouble = troubleOf(pod);
       if (trouble?.isFinal === true) return trouble;
       found ??= trouble;

@@ -1,5 +1,5 @@
 import type { KubernetesObject } from './client.ts';
-import { AGENT_CONTAINER, Label, PodState } from './names.ts';
+import { AGENT_CONTAINER, Label, PodState, RUNTIME_CONTAINER } from './names.ts';
 
 interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string };
@@ -21,9 +21,17 @@ interface Condition {
   readonly message?: string;
 }
 
+interface NamedImage {
+  readonly name: string;
+  readonly image: string;
+}
+
 /** What we read of a pod. */
 export interface PodObject extends KubernetesObject {
-  readonly spec?: { readonly containers?: readonly { readonly name: string; readonly image: string }[] };
+  readonly spec?: {
+    readonly containers?: readonly NamedImage[];
+    readonly initContainers?: readonly NamedImage[];
+  };
   readonly status?: {
     readonly phase?: string;
     readonly conditions?: readonly Condition[];
@@ -49,6 +57,11 @@ const FINAL_RESTARTS = 2;
 
 export function runtimeIdOf(pod: PodObject): string | undefined {
   return pod.metadata.labels?.[Label.Runtime];
+}
+
+/** The operator's image that the worker runs. */
+export function runtimeImageOf(pod: PodObject): string | undefined {
+  return pod.spec?.initContainers?.find(({ name }) => name === RUNTIME_CONTAINER)?.image;
 }
 
 export function isTaken(pod: PodObject): boolean {
