@@ -38,7 +38,7 @@ def main(targets):
         'capabilities': status['CapEff'].strip(),
         'seccomp': status['Seccomp'].strip(),
         'no_new_privileges': status['NoNewPrivs'].strip(),
-        'secrets': [path for path in glob.glob('/run/secrets/**', recursive=True) if not os.path.isdir(path)],
+        'secrets': [path for path in glob.glob('/run/secrets/**', recursive=True) if os.path.isfile(path)],
         'environment': sorted(name for name in os.environ if name.startswith(('QINLING', 'KUBERNETES'))),
         'commands': [open('/proc/%s/cmdline' % pid).read() for pid in pids],
         'root': write('/x'),

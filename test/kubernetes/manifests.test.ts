@@ -33,7 +33,16 @@ describeInstallation(
       const file = join(PROJECT, 'build', 'test-manifests', `${cluster.namespace}-review.json`);
       writeFileSync(file, JSON.stringify(review));
       const groups = ['--as-group=system:serviceaccounts', '--as-group=system:authenticated'];
-      const answer = await cluster.kubectl('create', '-f', file, `--as=${user}`, ...groups, '--validate=false', '-o', 'json');
+      const answer = await cluster.kubectl(
+        'create',
+        '-f',
+        file,
+        `--as=${user}`,
+        ...groups,
+        '--validate=false',
+        '-o',
+        'json',
+      );
       rmSync(file);
       const { resourceRules } = (JSON.parse(answer) as RulesReview).status;
       return resourceRules

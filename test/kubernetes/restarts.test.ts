@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { resultOf, type Resource } from '../support/api.ts';
 import { COUNTED, executePatiently, forEachNumber, RunCounter } from '../support/calls.ts';
 import { describeInstallation } from '../support/installation.ts';
 
 const CALLS = 200;
 const LATER_CALLS = 24;
+
+/** What a pool without any agent is answered with. */
+const NO_POOL: Resource = { id: '', capacity: { total: 0, available: 0 } };
 
 let runtime: Resource;
 
@@ -42,8 +46,7 @@ describeInstallation(
         for (let number = 0; number < LATER_CALLS; number++) {
           ids.push(await cluster.api.executeLater(id, { url, number, seconds: secondsOf(number) }));
         }
-        while (counter.count(0) === 0 || counter.count(1) === 0)
-          await new Promise((resolve) => setTimeout(resolve, 50));
+        while (counter.count(0) === 0 || counter.count(1) === 0) await sleep(50);
         await restart('deployment/qinling');
         await cluster.untilAnswered();
         for (const [number, executionId] of ids.entries()) {
@@ -58,14 +61,16 @@ describeInstallation(
       const files = { 'main.py': 'import uuid\n\nIDENTITY = str(uuid.uuid4())\n\ndef main():\n    return IDENTITY\n' };
       const { id } = await cluster.api.createFunction({ runtime: 'python', files });
       const identity = resultOf(await cluster.api.execute(id)).output;
+      const takenIn = (pool: Resource) => {
+        const { total, available } = pool['capacity'] as { total: number; available: number };
+        return total - available;
+      };
+      const poolPath = `/v1/runtimes/${runtime.id}/pool`;
+      const taken = takenIn(await cluster.api.get<Resource>(poolPath));
       await restart('deployment/qinling');
       await cluster.untilAnswered();
-      // The call may come before the agent does: it waits for a free worker then, and may get one.
-      const { capacity } = await cluster.api.until(`/v1/runtimes/${runtime.id}/pool`, (pool) => {
-        const { total, available } = pool['capacity'] as { total: number; available: number };
-        return total > available;
-      });
-      assert.ok(capacity);
+      // A call that comes before its agent does waits for any worker: wait until all are back.
+      while (takenIn(await cluster.api.get<Resource>(poolPath).catch(() => NO_POOL)) < taken) await sleep(100);
       assert.equal(resultOf(await cluster.api.execute(id)).output, identity);
     });
 
