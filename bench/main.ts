@@ -6,10 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { coldStart } from './cold-start.bench.ts';
 import { CleanUp } from './clean-up.ts';
+import { lists } from './lists.bench.ts';
+import { longLists } from './long-lists.bench.ts';
 import type { Question } from './question.ts';
 import { warmInvoke } from './warm-invoke.bench.ts';
 
-const QUESTIONS: readonly Question[] = [warmInvoke, coldStart];
+const QUESTIONS: readonly Question[] = [warmInvoke, coldStart, lists, longLists];
 const SOURCE = fileURLToPath(new URL('../../bench', import.meta.url));
 
 const EXIT_INTERRUPTED = 130;
@@ -18,7 +20,7 @@ const HELP = `npm run bench -- [--short] [QUESTION...]
 
 Questions (without any: all of them):
 ${QUESTIONS.map(({ name, help }) => `  ${name.padEnd(12)} ${help}\n`).join('')}
-  --short      less than a minute in all; to notice what is badly wrong, not to publish
+  --short      less than two minutes in all; to notice what is badly wrong, not to publish
   --help       this text
 
 The numbers of each run go to bench/results/ as JSON. bench/README.md tells how to read them.

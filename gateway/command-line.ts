@@ -6,7 +6,9 @@ export type Command =
   | { readonly kind: 'serve'; readonly configFile: string | undefined; readonly overrides: ReadonlyMap<string, string> }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
-  | { readonly kind: 'printConfigSample' };
+  | { readonly kind: 'printConfigSample' }
+  | { readonly kind: 'hashPassword' }
+  | { readonly kind: 'newToken' };
 
 /** A command line that cannot be understood: the message is one line for its writer, the exit code is 2. */
 export class UsageError extends Error {
@@ -14,6 +16,7 @@ export class UsageError extends Error {
 }
 
 export const HELP = `Usage: qinling [options]
+       qinling hash-password | new-token
 
 Runs the Qinling gateway: Functions as a Service with a REST API on port 7070.
 
@@ -24,6 +27,11 @@ Runs the Qinling gateway: Functions as a Service with a REST API on port 7070.
   --print-config-sample   print every option with its help and default
   --version               print the version
   --help                  print this
+
+For the file of [auth] credentials_file (docs/authentication.md):
+
+  hash-password           read a password from standard input, print its hash
+  new-token               print a new token, and its hash
 
 An option is taken from the command line, else from the environment (QINLING_<GROUP>_<OPTION>, as in
 QINLING_API_PORT=8080), else from the file, else its default.
@@ -39,8 +47,15 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
+const WORDS: Readonly<Record<string, Command>> = {
+  'hash-password': { kind: 'hashPassword' },
+  'new-token': { kind: 'newToken' },
+};
+
 /** Reads the arguments (without program and script); throws UsageError. */
 export function parseCommandLine(args: readonly string[]): Command {
+  const [word] = args;
+  if (args.length === 1 && word !== undefined && Object.hasOwn(WORDS, word)) return WORDS[word]!;
   const values = readArguments(args);
   if (values.help === true) return { kind: 'help' };
   if (values.version === true) return { kind: 'version' };

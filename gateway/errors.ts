@@ -6,6 +6,7 @@
  */
 const catalogue = {
   INVALID_INPUT: { httpStatus: 400, isRetryable: false },
+  UNAUTHENTICATED: { httpStatus: 401, isRetryable: false },
   NOT_ALLOWED: { httpStatus: 403, isRetryable: false },
   IN_USE: { httpStatus: 403, isRetryable: false },
   NOT_FOUND: { httpStatus: 404, isRetryable: false },
@@ -16,6 +17,7 @@ const catalogue = {
   UNSUPPORTED_MEDIA_TYPE: { httpStatus: 415, isRetryable: false },
   INTERNAL: { httpStatus: 500, isRetryable: false },
   NO_FREE_WORKER: { httpStatus: 503, isRetryable: true },
+  TOO_BUSY: { httpStatus: 503, isRetryable: true },
   SHUTTING_DOWN: { httpStatus: 503, isRetryable: true },
   UNAVAILABLE: { httpStatus: 503, isRetryable: true },
 } as const;

@@ -1,10 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
-import { executionRoutes } from './api/executions.ts';
-import { functionRoutes } from './api/functions.ts';
 import { internalRoutes } from './api/internal.ts';
-import { runtimeRoutes } from './api/runtimes.ts';
-import { versionRoutes } from './api/version-documents.ts';
-import { ANYBODY } from './auth/caller.ts';
+import type { Operation } from './api/operation.ts';
+import { publicRoutes } from './api/public-routes.ts';
+import { ANYBODY } from './auth/access.ts';
+import { createGuard } from './auth/create.ts';
 import type { Config } from './config/load.ts';
 import { Executions } from './control/executions.ts';
 import { Functions } from './control/functions.ts';
@@ -38,6 +37,12 @@ export interface StartedGateway {
   readonly dataDirectory: string;
   /** Runtimes that this machine offers. */
   readonly poolNames: readonly string[];
+  /** True if nobody is asked who he is. */
+  readonly isOpen: boolean;
+  /** The routes of the API. */
+  readonly operations: readonly Operation[];
+  /** Reads again the files that may be changed while it runs; faults are logged. */
+  reload(): void;
   /** Takes no new work, lets what runs end (bounded), closes everything. */
   stop(): Promise<void>;
 }
@@ -65,6 +70,10 @@ async function startParts(
   closeAll: () => Promise<void>,
 ): Promise<StartedGateway> {
   const onFault = (cause: unknown, message: string) => log.error({ err: cause }, message);
+  const { type, credentialsFile } = config.auth;
+  const { policyFile } = config.osloPolicy;
+  const guard = createGuard({ type, credentialsFile, policyFile }, log.child({ part: 'auth' }));
+  closers.push(() => guard.close());
   const data = new DataDirectory(config.default.dataDir);
   closers.push(() => data.close());
   rmSync(data.uploads, { recursive: true, force: true }); // what an earlier process had under way
@@ -150,19 +159,20 @@ async function startParts(
   retention.start();
 
   const { host } = config.api;
+  const isOpen = type === 'none';
+  const operations = publicRoutes(
+    { runtimes, functions, executions },
+    { limits: resourceLimits(config.resourceLimits), isOpen },
+  );
   const server = new HttpServer({
     ...exchangeOptions,
-    routes: [
-      ...versionRoutes(),
-      ...runtimeRoutes(runtimes),
-      ...functionRoutes(functions),
-      ...executionRoutes(executions),
-    ],
-    cors: new Cors({ allowedOrigins: config.cors.allowedOrigin, isOpen: true, isLoopbackOnly: isLoopback(host) }),
+    guard,
+    routes: operations,
+    cors: new Cors({ allowedOrigins: config.cors.allowedOrigin, isOpen, isLoopbackOnly: isLoopback(host) }),
   });
   await server.listen(host, config.api.port);
   closers.push(() => server.close());
-  if (!isLoopback(host)) {
+  if (isOpen && !isLoopback(host)) {
     log.warn(
       `the API listens on ${host} WITHOUT AUTHENTICATION: everybody who reaches it can run code on this machine`,
     );
@@ -175,7 +185,8 @@ async function startParts(
     await closeAll();
   };
   const address = `http://${hostInUrl(host)}:${server.port}`;
-  return { address, internalAddress, dataDirectory: data.path, poolNames, stop };
+  const reload = () => guard.reload();
+  return { address, internalAddress, dataDirectory: data.path, poolNames, isOpen, operations, reload, stop };
 }
 
 interface Parts {

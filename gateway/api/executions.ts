@@ -1,73 +1,95 @@
+import type { Executions, NewExecution } from '../control/executions.ts';
+import type { CallTiming } from '../control/finished-call.ts';
+import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { Route } from '../http/routes.ts';
-import type { CallTiming, Executions, NewExecution } from '../control/executions.ts';
-import type { ExecutionRecord } from '../store/store.ts';
-import {
-  field,
-  formatTime,
-  formatTimeOrNull,
-  parseBoolean,
-  parseInteger,
-  parseName,
-  parseUuid,
-  readFields,
-} from './fields.ts';
-import { parseInput, renderInput } from './input.ts';
-import { parseListQuery } from './list-query.ts';
-import { listParts } from './list-parts.ts';
+import { parseUuid } from './fields.ts';
+import { PROJECT_ARGUMENTS, type Operation, type QueryArguments } from './operation.ts';
+import { PAGING_ARGUMENTS, sendList } from './paging.ts';
+import { readProjectList } from './project-list.ts';
+import { readBody } from './resources/declaration.ts';
+import { EXECUTION, renderExecution } from './resources/execution.ts';
 
-const BODY = {
-  argument: 'execution',
-  settable: ['function_id', 'function_alias', 'function_version', 'input', 'sync', 'description'],
-  readOnly: ['id', 'status', 'result', 'output', 'project_id', 'created_at', 'updated_at'],
-};
-
-const LIST_ARGUMENTS = {
-  function_id: 'functionId',
-  status: 'status',
-  description: 'description',
-  all_projects: '',
-  project_id: 'projectId',
+const LIST_ARGUMENTS: QueryArguments = {
+  function_id: { schema: { type: 'string' }, help: 'the function.', filter: 'functionId' },
+  status: { schema: { type: 'string' }, help: 'the status.', filter: 'status' },
+  description: { schema: { type: 'string' }, help: 'the description.', filter: 'description' },
+  ...PROJECT_ARGUMENTS,
+  ...PAGING_ARGUMENTS,
 };
 
 /** /v1/executions */
-export function executionRoutes(executions: Executions): Route[] {
+export function executionRoutes(executions: Executions): Operation[] {
   return [
     {
       method: 'POST',
       pattern: '/v1/executions',
-      handle: async (exchange) => create(executions, exchange, parseNewExecution(await exchange.json('execution'))),
+      rule: 'execution:create',
+      doc: {
+        summary: 'Run a function',
+        help: 'With `sync` the answer comes after the run, whatever its outcome; its Server-Timing header tells where the time went.',
+        body: { resource: EXECUTION, on: 'create' },
+        status: 201,
+        answer: { one: EXECUTION },
+        errors: [400, 404, 409, 413, 415, 503],
+      },
+      handle: async (exchange) => create(executions, exchange, readRequest(await exchange.json('execution'))),
     },
     {
       method: 'GET',
       pattern: '/v1/executions',
+      rule: 'execution:get_all',
+      doc: {
+        summary: 'List executions',
+        query: LIST_ARGUMENTS,
+        status: 200,
+        answer: { list: EXECUTION },
+        errors: [400, 403],
+      },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
-        return exchange.sendParts(200, listParts('executions', executions.list(filters), renderExecution));
+        const { access, filters } = readProjectList(exchange, LIST_ARGUMENTS, 'execution:get_all:all_projects');
+        const list = (paging: Paging) => executions.list(access, { filters, ...paging });
+        return sendList(exchange, EXECUTION, list, renderExecution);
       },
     },
     {
       method: 'GET',
       pattern: '/v1/executions/:id',
+      rule: 'execution:get',
+      doc: { summary: 'Show an execution', status: 200, answer: { one: EXECUTION }, errors: [400, 404] },
       handle: async (exchange) => {
-        const record = await executions.get(exchange.caller, parseUuid(exchange.parameters[0]));
+        const record = await executions.get(exchange.access, parseUuid(exchange.parameters[0]));
         exchange.send(200, renderExecution(record));
       },
     },
     {
       method: 'GET',
       pattern: '/v1/executions/:id/log',
+      rule: 'execution:get',
+      doc: {
+        summary: 'Show what an execution printed',
+        status: 200,
+        answer: { mediaType: 'text/plain' },
+        errors: [400, 404],
+      },
       handle: async (exchange) => {
-        const log = await executions.log(exchange.caller, parseUuid(exchange.parameters[0]));
+        const log = await executions.log(exchange.access, parseUuid(exchange.parameters[0]));
         exchange.send(200, log, 'text/plain; charset=UTF-8');
       },
     },
     {
       method: 'DELETE',
       pattern: '/v1/executions/:id',
+      rule: 'execution:delete',
+      doc: {
+        summary: 'Delete the record of an execution',
+        help: 'A run under way is not stopped; its result is dropped.',
+        status: 204,
+        answer: 'empty',
+        errors: [400, 404],
+      },
       handle: async (exchange) => {
-        await executions.delete(exchange.caller, parseUuid(exchange.parameters[0]));
+        await executions.delete(exchange.access, parseUuid(exchange.parameters[0]));
         exchange.send(204);
       },
     },
@@ -76,29 +98,26 @@ export function executionRoutes(executions: Executions): Route[] {
 
 /** Hot. */
 function create(executions: Executions, exchange: Exchange, request: NewExecution): void {
-  executions.create(exchange.caller, request, (error, call) => {
+  executions.create(exchange.access, request, (error, call) => {
     if (call === undefined) return exchange.sendError(error);
     if (call.timing !== undefined) exchange.setHeader('Server-Timing', serverTiming(call.timing));
     exchange.send(201, renderExecution(call.record));
   });
 }
 
-function parseNewExecution(body: Record<string, unknown>): NewExecution {
-  const fields = readFields(body, BODY);
-  const functionAlias = field(fields, 'function_alias', parseName, undefined);
-  const functionVersion = field(fields, 'function_version', parseInteger, 0);
-  if (functionVersion < 0)
-    throw invalidInput('Invalid input for field/attribute function_version. Value should be 0 or more.');
-  if (functionAlias === undefined && !fields.has('function_id')) {
+function readRequest(body: Readonly<Record<string, unknown>>): NewExecution {
+  const given = readBody(EXECUTION, body, 'create');
+  const functionAlias = given.function_alias;
+  if (functionAlias === undefined && given.function_id === undefined) {
     throw invalidInput('Either function_alias or function_id must be provided.');
   }
   return {
     functionAlias,
-    functionId: functionAlias === undefined ? parseFunctionId(fields.get('function_id')) : undefined,
-    functionVersion,
-    input: parseInput(fields.get('input')),
-    isSync: field(fields, 'sync', parseBoolean, true),
-    description: field(fields, 'description', parseName, null),
+    functionId: functionAlias === undefined ? parseFunctionId(given.function_id) : undefined,
+    functionVersion: given.function_version ?? 0,
+    input: given.input ?? null,
+    isSync: given.sync ?? true,
+    description: given.description ?? null,
   };
 }
 
@@ -108,34 +127,6 @@ function parseFunctionId(value: unknown): string {
   } catch {
     throw invalidInput(`Expected a uuid but received ${String(value).slice(0, 100)}.`);
   }
-}
-
-/** Hot. JSON text of an execution: what the language host wrote is spliced in unread, inside of JSON strings. */
-export function renderExecution(record: ExecutionRecord): string {
-  const { output } = record;
-  const result = renderResult(record);
-  const early = output === null ? 'null' : JSON.stringify(`{"result": ${output}}`);
-  return (
-    `{"id":"${record.id}","function_id":"${record.functionId}","function_version":${record.functionVersion},` +
-    `"function_alias":${JSON.stringify(record.functionAlias)},"description":${JSON.stringify(record.description)},` +
-    `"status":"${record.status}","sync":${record.isSync},"input":${JSON.stringify(renderInput(record.input))},` +
-    `"result":${result},"output":${early},"project_id":${JSON.stringify(record.projectId)},` +
-    `"created_at":"${formatTime(record.createdAt)}","updated_at":${JSON.stringify(formatTimeOrNull(record.updatedAt))}}`
-  );
-}
-
-function renderResult({ output, durationSeconds }: ExecutionRecord): string {
-  if (output === null && durationSeconds === null) return 'null';
-  const parts: string[] = [];
-  if (output !== null) parts.push(`"output": ${output}`);
-  if (durationSeconds !== null) parts.push(`"duration": ${pythonFloat(durationSeconds)}`);
-  return JSON.stringify(`{${parts.join(', ')}}`);
-}
-
-/** A duration as Python prints a float of three decimals. */
-function pythonFloat(seconds: number): string {
-  const rounded = Math.round(seconds * 1000) / 1000;
-  return Number.isInteger(rounded) ? `${rounded}.0` : String(rounded);
 }
 
 function serverTiming({ queueMs, bindMs, runMs, storeMs, isWarm }: CallTiming): string {

@@ -5,12 +5,14 @@ import { invalidInput } from '../errors.ts';
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const TRUE = new Set(['true', 't', 'yes', 'y', 'on', '1']);
 const FALSE = new Set(['false', 'f', 'no', 'n', 'off', '0']);
-const MAX_SHOWN = 100;
+/** Characters of a caller's value that a message shows. */
+export const MAX_SHOWN = 100;
 
 export const MAX_NAME_LENGTH = 255;
 export const MAX_ENTRY_LENGTH = 80;
 
-function wrong(attribute: string, value: unknown, why: string): Error {
+/** The 400 of a value that an attribute does not take. */
+export function wrongValue(attribute: string, value: unknown, why: string): Error {
   const shown = typeof value === 'string' ? value : showJson(value);
   return invalidInput(`Invalid input for field/attribute ${attribute}. Value: '${shown.slice(0, MAX_SHOWN)}'. ${why}`);
 }
@@ -26,7 +28,7 @@ function showJson(value: unknown): string {
 /** An id in lower case; throws INVALID_INPUT for what is no UUID. */
 export function parseUuid(value: unknown, attribute = 'id'): string {
   const id = typeof value === 'string' ? value.toLowerCase() : '';
-  if (!UUID.test(id)) throw wrong(attribute, value, 'Value should be UUID format.');
+  if (!UUID.test(id)) throw wrongValue(attribute, value, 'Value should be UUID format.');
   return id;
 }
 
@@ -36,61 +38,27 @@ export function parseBoolean(value: unknown, attribute: string): boolean {
   const text = typeof value === 'string' ? value.trim().toLowerCase() : '';
   if (TRUE.has(text)) return true;
   if (FALSE.has(text)) return false;
-  throw wrong(attribute, value, 'Wrong type. Expected a boolean.');
+  throw wrongValue(attribute, value, 'Wrong type. Expected a boolean.');
 }
 
 /** A whole number, also as decimal text. */
 export function parseInteger(value: unknown, attribute: string): number {
   const isNumber = typeof value === 'number' && Number.isSafeInteger(value);
   const isText = typeof value === 'string' && /^\s*[+-]?\d{1,15}\s*$/.test(value);
-  if (!isNumber && !isText) throw wrong(attribute, value, 'Wrong type. Expected an integer.');
+  if (!isNumber && !isText) throw wrongValue(attribute, value, 'Wrong type. Expected an integer.');
   return Number(value);
 }
 
 export function parseText(value: unknown, attribute: string, maxLength: number): string {
-  if (typeof value !== 'string') throw wrong(attribute, value, 'Wrong type. Expected a string.');
+  if (typeof value !== 'string') throw wrongValue(attribute, value, 'Wrong type. Expected a string.');
   if (countCharacters(value) > maxLength)
-    throw wrong(attribute, value, `Value should have a maximum length of ${maxLength}.`);
+    throw wrongValue(attribute, value, `Value should have a maximum length of ${maxLength}.`);
   return value;
 }
 
 /** A character beyond the first 65536 counts as one, as in Python. */
 function countCharacters(text: string): number {
   return text.replace(/[\ud800-\udbff][\udc00-\udfff]/g, '_').length;
-}
-
-/** What may stand in a body: attributes that may be set, and those that only we set. */
-export interface BodyDeclaration {
-  /** Names the resource in messages. */
-  readonly argument: string;
-  readonly settable: readonly string[];
-  readonly readOnly: readonly string[];
-}
-
-/** The attributes that were given; null is the same as absent. Throws INVALID_INPUT for unknown and read-only ones. */
-export function readFields(
-  body: Readonly<Record<string, unknown>>,
-  declaration: BodyDeclaration,
-): ReadonlyMap<string, unknown> {
-  const fields = new Map<string, unknown>();
-  for (const [name, value] of Object.entries(body)) {
-    if (declaration.readOnly.includes(name)) throw wrong(name, value, 'Cannot set read only field.');
-    if (!declaration.settable.includes(name)) {
-      throw invalidInput(`Unknown attribute for argument ${declaration.argument}: ${name.slice(0, MAX_SHOWN)}`);
-    }
-    if (value !== null && value !== undefined) fields.set(name, value);
-  }
-  return fields;
-}
-
-/** The attribute's checked value, or `otherwise` where it was not given. */
-export function field<T, O>(
-  fields: ReadonlyMap<string, unknown>,
-  name: string,
-  parse: (value: unknown, name: string) => T,
-  otherwise: O,
-): T | O {
-  return fields.has(name) ? parse(fields.get(name), name) : otherwise;
 }
 
 export const parseName = (value: unknown, attribute: string): string => parseText(value, attribute, MAX_NAME_LENGTH);

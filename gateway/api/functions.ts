@@ -1,64 +1,107 @@
+import type { FunctionRequest, Functions } from '../control/functions.ts';
+import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Form } from '../http/upload-form.ts';
-import type { Route } from '../http/routes.ts';
-import type { FunctionRequest, Functions } from '../control/functions.ts';
-import type { FunctionRecord } from '../store/store.ts';
-import { MAX_ENTRY_LENGTH, MAX_NAME_LENGTH, formatTime, formatTimeOrNull, parseText, parseUuid } from './fields.ts';
-import { listParts } from './list-parts.ts';
-import { parseListQuery, queryArguments } from './list-query.ts';
-import { pythonJson } from './python-json.ts';
+import { parseUuid } from './fields.ts';
+import { queryArguments } from './list-query.ts';
+import { PROJECT_ARGUMENTS, type BodyEncoding, type Operation, type QueryArguments } from './operation.ts';
+import { PAGING_ARGUMENTS, sendList } from './paging.ts';
+import { readProjectList } from './project-list.ts';
+import { readBody } from './resources/declaration.ts';
+import { FUNCTION, renderFunction, renderFunctionListItem } from './resources/function.ts';
 
-const LIST_ARGUMENTS = { all_projects: '', project_id: 'projectId' };
 const TRUE = new Set(['true', '1', 'yes', 'on', 't', 'y']);
+const LIST_ARGUMENTS: QueryArguments = { ...PROJECT_ARGUMENTS, ...PAGING_ARGUMENTS };
+const ENCODINGS: readonly BodyEncoding[] = [
+  'multipart/form-data',
+  'application/x-www-form-urlencoded',
+  'application/json',
+];
 
 /** /v1/functions */
-export function functionRoutes(functions: Functions): Route[] {
+export function functionRoutes(functions: Functions): Operation[] {
   return [
     {
       method: 'POST',
       pattern: '/v1/functions',
+      rule: 'function:create',
+      doc: {
+        summary: 'Create a function',
+        help: 'Unknown fields are ignored.',
+        body: { resource: FUNCTION, on: 'create' },
+        encodings: ENCODINGS,
+        status: 201,
+        answer: { one: FUNCTION },
+        errors: [400, 404, 413, 415],
+      },
       handle: async (exchange) => {
-        const record = await functions.create(exchange.caller, readRequest(await exchange.form()));
+        const record = await functions.create(exchange.access, readRequest(await exchange.form(), 'create'));
         exchange.sendJson(201, renderFunction(record));
       },
     },
     {
       method: 'GET',
       pattern: '/v1/functions',
+      rule: 'function:get_all',
+      doc: {
+        summary: 'List functions',
+        query: LIST_ARGUMENTS,
+        status: 200,
+        answer: { list: FUNCTION },
+        errors: [400, 403],
+      },
       handle: (exchange) => {
-        const filters = parseListQuery(exchange.query, LIST_ARGUMENTS);
-        return exchange.sendParts(
-          200,
-          listParts('functions', functions.list(exchange.caller, filters), renderListItem),
-        );
+        const { access, filters } = readProjectList(exchange, LIST_ARGUMENTS, 'function:get_all:all_projects');
+        const list = (paging: Paging) => functions.list(access, { filters, ...paging });
+        return sendList(exchange, FUNCTION, list, renderFunctionListItem);
       },
     },
     {
       method: 'GET',
       pattern: '/v1/functions/:id',
+      rule: 'function:get',
+      doc: {
+        summary: 'Show a function, or download its package',
+        query: { download: { schema: { type: 'boolean', default: false }, help: 'The bytes that were uploaded.' } },
+        status: 200,
+        answer: { one: FUNCTION, orMediaType: 'application/zip' },
+        errors: [400, 404, 405],
+      },
       handle: async (exchange) => {
         const id = parseUuid(exchange.parameters[0]);
         const isDownload = TRUE.has((queryArguments(exchange.query, ['download']).get('download') ?? '').toLowerCase());
         if (isDownload) return sendPackage(functions, exchange, id);
-        exchange.sendJson(200, renderFunction(await functions.get(exchange.caller, id)));
+        exchange.sendJson(200, renderFunction(await functions.get(exchange.access, id)));
       },
     },
     {
       method: 'PUT',
       pattern: '/v1/functions/:id',
+      rule: 'function:update',
+      doc: {
+        summary: 'Change a function',
+        help: 'What is not given stays. Unknown fields are ignored.',
+        body: { resource: FUNCTION, on: 'change' },
+        encodings: ENCODINGS,
+        status: 200,
+        answer: { one: FUNCTION },
+        errors: [400, 403, 404, 413, 415],
+      },
       handle: async (exchange) => {
         const form = await exchange.form();
         const id = parseUuid(exchange.parameters[0]);
-        const record = await functions.update(exchange.caller, id, readRequest(form));
+        const record = await functions.update(exchange.access, id, readRequest(form, 'change'));
         exchange.sendJson(200, renderFunction(record));
       },
     },
     {
       method: 'DELETE',
       pattern: '/v1/functions/:id',
+      rule: 'function:delete',
+      doc: { summary: 'Delete a function', status: 204, answer: 'empty', errors: [400, 403, 404] },
       handle: async (exchange) => {
-        await functions.delete(exchange.caller, parseUuid(exchange.parameters[0]));
+        await functions.delete(exchange.access, parseUuid(exchange.parameters[0]));
         exchange.send(204);
       },
     },
@@ -66,62 +109,26 @@ export function functionRoutes(functions: Functions): Route[] {
 }
 
 async function sendPackage(functions: Functions, exchange: Exchange, id: string): Promise<void> {
-  const { bytes, stream } = await functions.download(exchange.caller, id);
+  const { bytes, stream } = await functions.download(exchange.access, id);
   const headers = { 'Content-Type': 'application/zip', 'Content-Disposition': `attachment; filename="${id}"` };
   await exchange.sendStream(200, headers, bytes, stream);
 }
 
-/** Reads what is known of a form and leaves the rest alone: clients send more than we take. */
-function readRequest({ fields, files }: Form): FunctionRequest {
-  const text = (name: string, maxLength: number) => {
-    const value = given(name);
-    return value === undefined ? undefined : parseText(value, name, maxLength);
-  };
-  const given = (name: string): unknown => {
-    const value = fields.get(name);
-    return value === null ? undefined : value;
-  };
-  if (given('package') !== undefined)
-    throw invalidInput('The attribute package must be a file part of a multipart form.');
-  const runtimeId = given('runtime_id');
+function readRequest({ fields, files }: Form, on: 'create' | 'change'): FunctionRequest {
+  const { runtime_id: runtimeId, ...others } = Object.fromEntries(fields);
+  const body = runtimeId === '' ? others : { ...others, runtime_id: runtimeId }; // an empty field of a form is none
+  const given = readBody(FUNCTION, body, on);
+  if (given.package !== undefined) throw invalidInput('The attribute package must be a file part of a multipart form.');
   return {
-    name: text('name', MAX_NAME_LENGTH),
-    description: text('description', MAX_NAME_LENGTH),
-    runtimeId: runtimeId === undefined || runtimeId === '' ? undefined : parseUuid(runtimeId, 'runtime_id'),
-    code: given('code'),
-    entry: text('entry', MAX_ENTRY_LENGTH),
-    cpu: given('cpu'),
-    memorySize: given('memory_size'),
-    timeout: given('timeout'),
-    md5: text('md5sum', MAX_NAME_LENGTH),
+    name: given.name,
+    description: given.description,
+    runtimeId: given.runtime_id,
+    code: given.code,
+    entry: given.entry,
+    cpu: given.cpu,
+    memorySize: given.memory_size,
+    timeout: given.timeout,
+    md5: given.md5sum,
     upload: files.get('package'),
   };
-}
-
-function renderFields(record: FunctionRecord, code: unknown): object {
-  return {
-    id: record.id,
-    name: record.name,
-    description: record.description,
-    cpu: record.cpuMillicores,
-    memory_size: record.memoryBytes,
-    timeout: record.timeoutSeconds,
-    runtime_id: record.runtimeId,
-    code,
-    entry: record.entry,
-    count: record.count,
-    latest_version: record.latestVersion,
-    project_id: record.projectId,
-    created_at: formatTime(record.createdAt),
-    updated_at: formatTimeOrNull(record.updatedAt),
-  };
-}
-
-function renderFunction(record: FunctionRecord): object {
-  return renderFields(record, record.code);
-}
-
-/** In lists `code` is text that holds JSON, as clients of the original expect. */
-function renderListItem(record: FunctionRecord): string {
-  return JSON.stringify(renderFields(record, pythonJson(record.code)));
 }

@@ -13,15 +13,22 @@ export interface InternalOptions {
 /** The internal listener's requests: packages for agents, and the probes of whatever looks after this process. */
 export function internalRoutes({ mayFetch, isReady, openTar }: InternalOptions): Route[] {
   return [
-    { method: 'GET', pattern: '/healthz', handle: (exchange) => exchange.send(200, 'ok\n', 'text/plain') },
+    {
+      method: 'GET',
+      pattern: '/healthz',
+      rule: 'public',
+      handle: (exchange) => exchange.send(200, 'ok\n', 'text/plain'),
+    },
     {
       method: 'GET',
       pattern: '/readyz',
+      rule: 'public',
       handle: (exchange) => exchange.send(isReady() ? 200 : 503, isReady() ? 'ok\n' : 'not ready\n', 'text/plain'),
     },
     {
       method: 'GET',
       pattern: '/packages/:digest',
+      rule: 'public', // agents prove themselves by the token of the link
       handle: async (exchange) => {
         const digest = exchange.parameters[0]!;
         const authorization = exchange.header('authorization') ?? '';

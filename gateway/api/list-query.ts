@@ -1,44 +1,73 @@
 import { invalidInput } from '../errors.ts';
 import type { Filter, FilterOperator } from '../store/store.ts';
-import { parseBoolean } from './fields.ts';
+import { MAX_SHOWN, parseBoolean } from './fields.ts';
+import type { QueryArguments } from './operation.ts';
 
 const OPERATORS: ReadonlySet<string> = new Set(['eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'in', 'nin', 'has']);
 const MAX_ARGUMENTS = 50;
 const MAX_VALUES = 500;
 
-/** A query argument and the record's field that it filters. */
-export type ListArguments = Readonly<Record<string, string>>;
+/** One argument of a query. */
+interface Part {
+  /** As it came. */
+  readonly part: string;
+  /** Decoded. */
+  readonly name: string;
+  /** The value as it came. */
+  readonly encoded: string;
+  /** The value decoded; throws INVALID_INPUT. */
+  readonly text: () => string;
+}
 
-/**
- * The filters of a list's query: `name=value` or `name=operator:value`. `all_projects` is checked and taken out; with
- * authentication off it has no effect, and neither has `project_id`. Throws INVALID_INPUT, also for arguments that are
- * not declared (`name=` to the field that it filters).
- */
-export function parseListQuery(query: string, declared: ListArguments): Filter[] {
-  const filters: Filter[] = [];
+/** The arguments of a query, in their order. Throws INVALID_INPUT. */
+export function splitQuery(query: string): Part[] {
   const parts = query.split('&').filter((part) => part !== '');
   if (parts.length > MAX_ARGUMENTS) throw invalidInput('Too many query arguments.');
-  for (const part of parts) {
+  return parts.map((part) => {
     const separator = part.indexOf('=');
-    const name = decode(separator < 0 ? part : part.slice(0, separator));
-    const text = separator < 0 ? '' : part.slice(separator + 1);
-    const field = Object.hasOwn(declared, name) ? declared[name]! : undefined;
-    if (field === undefined) throw invalidInput(`Unknown argument: "${name.slice(0, 100)}"`);
-    if (name === 'all_projects') parseBoolean(decode(text), name);
-    else if (name !== 'project_id') filters.push(parseFilter(field, text));
+    const encoded = separator < 0 ? '' : part.slice(separator + 1);
+    return {
+      part,
+      name: decode(separator < 0 ? part : part.slice(0, separator)),
+      encoded,
+      text: () => decode(encoded),
+    };
+  });
+}
+
+/**
+ * The filters of a list's query: `name=value` or `name=operator:value`. `all_projects` is checked and taken out. Throws
+ * INVALID_INPUT, also for arguments that are not declared. Lists of records that belong to projects are read by
+ * `readProjectList`, which says what `all_projects` and `project_id` mean to whom.
+ */
+export function parseListQuery(query: string, declared: QueryArguments): Filter[] {
+  const filters: Filter[] = [];
+  for (const { name, encoded, text } of splitQuery(query)) {
+    const argument = Object.hasOwn(declared, name) ? declared[name] : undefined;
+    if (argument === undefined) throw unknownArgument(name);
+    if (name === 'all_projects') parseBoolean(text(), name);
+    else if (argument.filter !== undefined) filters.push(parseFilter(argument.filter, encoded));
   }
   return filters;
+}
+
+/** True if `all_projects` is given and true; of a query that `parseListQuery` has read. */
+export function asksForAllProjects(query: string): boolean {
+  return splitQuery(query).some(({ name, text }) => name === 'all_projects' && parseBoolean(text(), name));
 }
 
 /** Refuses every query argument but those named; a resource that takes none says so like a list does. */
 export function queryArguments(query: string, allowed: readonly string[]): Map<string, string> {
   const values = new Map<string, string>();
-  for (const part of query.split('&').filter((text) => text !== '')) {
-    const [name = '', ...rest] = part.split('=');
-    if (!allowed.includes(decode(name))) throw invalidInput(`Unknown argument: "${decode(name).slice(0, 100)}"`);
-    values.set(decode(name), decode(rest.join('=')));
+  for (const { name, text } of splitQuery(query)) {
+    if (!allowed.includes(name)) throw unknownArgument(name);
+    values.set(name, text());
   }
   return values;
+}
+
+function unknownArgument(name: string): Error {
+  return invalidInput(`Unknown argument: "${name.slice(0, MAX_SHOWN)}"`);
 }
 
 const OPERATOR = /^([a-z]+)(:|%3a)(.*)$/is;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { ConfigError } from './config-error.ts';
 import { parseIni } from './ini-file.ts';
 import { parseOption, type Option, type OptionValue } from './option.ts';
 import { schema, withoutEffect } from './schema.ts';
@@ -20,9 +21,6 @@ export type Config = {
       : never;
   };
 };
-
-/** All that is wrong with a configuration, one fault a line. */
-export class ConfigError extends Error {}
 
 export interface ConfigSources {
   readonly configFile: string | undefined;
@@ -58,9 +56,9 @@ export function loadConfig(sources: ConfigSources): { config: Config; warnings: 
   readEnvironment(sources.environment, reading);
   for (const [key, text] of sources.overrides) reading.given.set(key, { text, source: shortcutOf(key) });
   const values = parseAll(reading);
-  if (reading.faults.length === 0) reading.faults.push(...faultsTogether(values));
+  if (reading.faults.length === 0) reading.faults.push(...faultsTogether(values, reading.given));
   if (reading.faults.length > 0) throw new ConfigError(reading.faults.join('\n'));
-  fillPaths(values, sources.environment);
+  fillDefaults(values, sources.environment);
   return { config: toConfig(values), warnings: reading.warnings };
 }
 
@@ -159,7 +157,7 @@ function parseAll({ given, faults }: Reading): Values {
 }
 
 /** Faults of values that are each right for themselves. */
-function faultsTogether(values: Values): string[] {
+function faultsTogether(values: Values, given: Reading['given']): string[] {
   const faults: string[] = [];
   const limits = values['resource_limits'] as Record<string, number>;
   for (const what of ['cpu', 'memory', 'timeout']) {
@@ -169,16 +167,29 @@ function faultsTogether(values: Values): string[] {
       faults.push(`[resource_limits] default_${what} is not between min_${what} and max_${what}`);
     }
   }
-  // Not to be ignored: whoever sets these counts on what they promise.
-  if (values['pecan']!['auth_enable'] === true) faults.push('[pecan] auth_enable: authentication is not available yet');
+  faults.push(...faultsOfAuthentication(values, given));
+  // Not to be ignored: whoever sets it counts on what it promises.
   if (values['api']!['enable_ssl_api'] === true) {
     faults.push('[api] enable_ssl_api: TLS is not available yet (put a proxy that speaks it in front)');
   }
   return faults;
 }
 
-/** Paths that follow from others; relative ones are meant from the current directory. An empty one stays empty. */
-function fillPaths(values: Values, environment: ConfigSources['environment']): void {
+/** Nobody may find the service open who thought that it was not. */
+function faultsOfAuthentication(values: Values, given: Reading['given']): string[] {
+  const { type, credentials_file: file } = values['auth'] as { type: string; credentials_file: string };
+  const isOn = values['pecan']!['auth_enable'] === true;
+  const isOff = !isOn && given.has('pecan.auth_enable');
+  if (type === 'none') {
+    if (isOn) return ['[pecan] auth_enable needs an authenticator: [auth] type = static'];
+    return file === '' ? [] : ['[auth] credentials_file needs [auth] type = static'];
+  }
+  if (isOff) return [`[pecan] auth_enable is false, but [auth] type is ${type}: leave one of them out`];
+  return file === '' ? [`[auth] type = ${type} needs a credentials_file`] : [];
+}
+
+/** Values that follow from others, and paths: relative ones are meant from the current directory. An empty one stays empty. */
+function fillDefaults(values: Values, environment: ConfigSources['environment']): void {
   const xdg = environment['XDG_DATA_HOME'];
   const dataHome = xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), '.local', 'share');
   const fill = (group: string, name: string, byDefault: string): string => {
@@ -191,6 +202,11 @@ function fillPaths(values: Values, environment: ConfigSources['environment']): v
   fill('storage', 'file_system_dir', join(dataDir, 'packages'));
   fill('local', 'runtimes_dir', '');
   fill('local', 'work_dir', '');
+  fill('auth', 'credentials_file', '');
+  fill('oslo_policy', 'policy_file', '');
+  const { host } = values['api'] as { host: string };
+  const isOpen = values['auth']!['type'] === 'none';
+  values['api']!['host'] = host !== '' ? host : isOpen ? '127.0.0.1' : '0.0.0.0';
   values['local']!['search_path'] = Object.freeze(
     (values['local']!['search_path'] as readonly string[]).map((path) => resolve(path)),
   );

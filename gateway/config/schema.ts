@@ -34,8 +34,8 @@ export const schema = {
   api: {
     host: {
       type: 'text',
-      default: '127.0.0.1',
-      help: 'Address of the REST API. There is no authentication yet: anything but loopback opens it to everybody there.',
+      default: '',
+      help: 'Address of the REST API. Empty: 127.0.0.1 while authentication is off, else 0.0.0.0. Without authentication anything but loopback opens it to everybody there.',
     },
     port: { ...PORT, default: 7_070, help: 'Port of the REST API; 0 lets the system choose.' },
     enable_ssl_api: {
@@ -64,7 +64,27 @@ export const schema = {
     auth_enable: {
       type: 'boolean',
       default: false,
-      help: 'Authentication of callers. Not available yet: true is refused.',
+      help: 'Authentication of callers. true needs an [auth] type; false beside one is refused.',
+    },
+  },
+  auth: {
+    type: {
+      type: 'choice',
+      default: 'none',
+      choices: ['none', 'static'],
+      help: 'How callers prove who they are. none: not at all, everybody may do everything. static: users, passwords and tokens of a file.',
+    },
+    credentials_file: {
+      type: 'text',
+      default: '',
+      help: 'File of the users of type static (YAML or JSON); docs/authentication.md tells its form.',
+    },
+  },
+  oslo_policy: {
+    policy_file: {
+      type: 'text',
+      default: '',
+      help: 'File of rules that replace those of the same name (YAML or JSON). Empty: none. Without effect while authentication is off.',
     },
   },
   engine: {

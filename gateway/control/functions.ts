@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { Caller } from '../auth/caller.ts';
+import { isInScope, type Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { PackageBuilder } from '../packages/package-builder.ts';
 import type { PackageStorage, StoredFile } from '../storage/package-storage.ts';
-import { RuntimeStatus, type CodeDocument, type Filter, type FunctionRecord, type Store } from '../store/store.ts';
+import { RuntimeStatus, type Chunks, type CodeDocument, type FunctionRecord, type Store } from '../store/store.ts';
 import { readCode, refuseUnsupported, toObject, withMd5 } from './function-code.ts';
 import { parseLimit, type ResourceLimits } from './function-limits.ts';
 import { FunctionPackages, type Upload } from './function-packages.ts';
+import { listRecords, type ListRequest } from './lists.ts';
 import { notAvailableForFunctions, type Runtimes } from './runtimes.ts';
 import { Turns } from './turns.ts';
 
-const LIST_PAGE = 500;
 const DEFAULT_ENTRY = 'main.main';
 
 /** What a caller gives of a function; undefined where it was not given. Values are not checked yet, but texts are texts. */
@@ -62,7 +62,7 @@ export class Functions {
   }
 
   /** Throws INVALID_INPUT; NOT_FOUND for a runtime that the caller does not see. */
-  async create(caller: Caller, request: FunctionRequest): Promise<FunctionRecord> {
+  async create(access: Access, request: FunctionRequest): Promise<FunctionRecord> {
     if (request.code === undefined) throw invalidInput("Required param is missing. Required: {'code'}");
     const code = readCode(request.code, request.upload !== undefined);
     const { limits } = this.#options;
@@ -70,15 +70,15 @@ export class Functions {
     const cpuMillicores = parseLimit('cpu', request.cpu ?? limits.cpu.usual, limits);
     const memoryBytes = parseLimit('memory', request.memorySize ?? limits.memory.usual, limits);
     refuseUnsupported(code);
-    const runtimeId = this.#checkRuntime(caller, request.runtimeId);
+    const runtimeId = this.#checkRuntime(access, request.runtimeId);
     const { upload } = request;
     if (upload === undefined) throw invalidInput('The file part package is missing.');
     checkMd5(request.md5 ?? code['md5sum'], upload);
-    const owner = { id: randomUUID(), projectId: caller.projectId };
+    const owner = { id: randomUUID(), projectId: access.projectId };
     const entry = request.entry ?? DEFAULT_ENTRY;
     const codeDocument = withMd5(code, upload.md5);
     return this.#packages.add(owner, upload, entry, async (packageDigest) => {
-      this.#checkRuntime(caller, runtimeId); // it may have been deleted while the package was read
+      this.#checkRuntime(access, runtimeId); // it may have been deleted while the package was read
       const record: FunctionRecord = {
         id: owner.id,
         projectId: owner.projectId,
@@ -102,44 +102,36 @@ export class Functions {
   }
 
   /** Throws NOT_FOUND, also for another project's function. */
-  async get(caller: Caller, id: string): Promise<FunctionRecord> {
-    const record = await this.#store.functions.get(id);
-    if (record === undefined || !(caller.isAdmin || record.projectId === caller.projectId)) throw functionNotFound(id);
+  async get(access: Access, id: string): Promise<FunctionRecord> {
+    const record = await this.#store.functions.get(id, access.scope);
+    if (record === undefined) throw functionNotFound(id);
     return record;
   }
 
   /** For the road of a call, which checks the caller itself. */
   async read(id: string): Promise<FunctionRecord> {
-    const record = await this.#store.functions.get(id);
+    const record = await this.#store.functions.get(id, null);
     if (record === undefined) throw functionNotFound(id);
     return record;
   }
 
-  /** The functions of the caller's project that the filters let through, oldest first, page by page. */
-  async *list(caller: Caller, filters: readonly Filter[]): AsyncIterable<FunctionRecord[]> {
-    const own: Filter = { field: 'projectId', operator: 'eq', values: [caller.projectId] };
-    let after: string | undefined;
-    for (;;) {
-      const page = { filters: [own, ...filters], after, limit: LIST_PAGE };
-      const records: FunctionRecord[] = await this.#store.functions.list(page);
-      if (records.length > 0) yield records;
-      if (records.length < LIST_PAGE) return;
-      after = records.at(-1)!.id;
-    }
+  /** The functions in scope that the filters let through, oldest first. */
+  list(access: Access, request: ListRequest): Chunks<FunctionRecord> {
+    return listRecords(this.#store.functions, access.scope, request);
   }
 
   /** The uploaded bytes. Throws NOT_FOUND where the function or its package is not there. */
-  async download(caller: Caller, id: string): Promise<StoredFile> {
-    const record = await this.get(caller, id);
+  async download(access: Access, id: string): Promise<StoredFile> {
+    const record = await this.get(access, id);
     const file = await this.#packages.open(record, md5Of(record.code));
     if (file === undefined) throw notFound(`Package of function ${id} not found.`);
     return file;
   }
 
   /** Throws NOT_FOUND, INVALID_INPUT. What is undefined in the request stays as it is. */
-  update(caller: Caller, id: string, request: FunctionRequest): Promise<FunctionRecord> {
+  update(access: Access, id: string, request: FunctionRequest): Promise<FunctionRecord> {
     return this.#turns.run(id, async () => {
-      const record = await this.get(caller, id);
+      const record = await this.get(access, id);
       const change = this.#readChange(request);
       checkCodeChange(record, request);
       const changed = await this.#write(record, request, change);
@@ -151,11 +143,11 @@ export class Functions {
     });
   }
 
-  /** Throws NOT_FOUND, and NOT_ALLOWED for whoever does not own it. */
-  delete(caller: Caller, id: string): Promise<void> {
+  /** Throws NOT_FOUND, and NOT_ALLOWED for an administrator who does not own it. */
+  delete(access: Access, id: string): Promise<void> {
     return this.#turns.run(id, async () => {
-      const record = await this.get(caller, id);
-      if (record.projectId !== caller.projectId) {
+      const record = await this.get(access.isAdmin ? { ...access, scope: null } : access, id);
+      if (!isInScope(access, record.projectId)) {
         throw new QinlingError('NOT_ALLOWED', 'Function can only be deleted by its owner.');
       }
       await this.#store.functions.delete(id);
@@ -165,9 +157,9 @@ export class Functions {
     });
   }
 
-  #checkRuntime(caller: Caller, runtimeId: string | undefined): string {
+  #checkRuntime(access: Access, runtimeId: string | undefined): string {
     if (runtimeId === undefined) throw invalidInput('"runtime_id" must be specified.');
-    const runtime = this.#runtimes.get(caller, runtimeId);
+    const runtime = this.#runtimes.get(access, runtimeId);
     if (runtime.status !== RuntimeStatus.Available) throw notAvailableForFunctions(runtimeId);
     return runtimeId;
   }

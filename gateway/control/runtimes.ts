@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Deadline } from '../../protocol/deadline.ts';
-import type { Caller } from '../auth/caller.ts';
+import { isInScope, type Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import type { Orchestrator, PoolSpec } from '../orchestrator/orchestrator.ts';
-import { RuntimeStatus, type RuntimeRecord, type Store } from '../store/store.ts';
+import { RuntimeStatus, type Chunks, type RuntimeRecord, type Store } from '../store/store.ts';
+import { listAmong, type Paging } from './lists.ts';
 import { Turns } from './turns.ts';
 
 export interface NewRuntime {
@@ -108,10 +109,10 @@ export class Runtimes {
     return this.#orchestrator.poolName(toPoolSpec(record));
   }
 
-  async create(caller: Caller, request: NewRuntime): Promise<RuntimeRecord> {
+  async create(access: Access, request: NewRuntime): Promise<RuntimeRecord> {
     const record: RuntimeRecord = {
       id: randomUUID(),
-      projectId: caller.projectId,
+      projectId: access.projectId,
       ...request,
       status: RuntimeStatus.Creating,
       statusReason: null,
@@ -124,24 +125,23 @@ export class Runtimes {
     return record;
   }
 
-  /** The project's own and the public ones, in the order of their creation. */
-  async list(caller: Caller): Promise<RuntimeRecord[]> {
-    return this.#store.runtimes.list(caller.projectId);
+  /** Those in scope and the public ones, in the order of their creation. */
+  async *list(access: Access, paging: Paging): Chunks<RuntimeRecord> {
+    yield* listAmong(await this.#store.runtimes.list(access.scope), paging);
   }
 
   /** Throws NOT_FOUND, also for another project's private one. */
-  get(caller: Caller, id: string): RuntimeRecord {
+  get(access: Access, id: string): RuntimeRecord {
     const record = this.#runtimes.get(id);
-    const isVisible =
-      record !== undefined && (record.isPublic || caller.isAdmin || record.projectId === caller.projectId);
+    const isVisible = record !== undefined && (record.isPublic || isInScope(access, record.projectId));
     if (!isVisible) throw notFound(`Runtime not found [id=${id}]`);
     return record;
   }
 
   /** Throws NOT_FOUND, CONFLICT (an image while the runtime is not available), IN_USE (its workers hold functions). */
-  update(caller: Caller, id: string, change: RuntimeChange): Promise<RuntimeRecord> {
+  update(access: Access, id: string, change: RuntimeChange): Promise<RuntimeRecord> {
     return this.#turns.run(id, async () => {
-      const record = this.get(caller, id);
+      const record = this.get(access, id);
       const { image } = change;
       if (image !== undefined && record.status !== RuntimeStatus.Available) throw notAvailable(id);
       if (image !== undefined && image !== record.image) {
@@ -164,9 +164,9 @@ export class Runtimes {
   }
 
   /** Throws NOT_FOUND, IN_USE. */
-  delete(caller: Caller, id: string): Promise<void> {
+  delete(access: Access, id: string): Promise<void> {
     return this.#turns.run(id, async () => {
-      const record = this.get(caller, id);
+      const record = this.get(access, id);
       await this.#refuseInUse(id);
       const deleting = await this.#change(id, { status: RuntimeStatus.Deleting });
       try {
@@ -180,8 +180,8 @@ export class Runtimes {
   }
 
   /** Throws NOT_FOUND, also where the runtime has no pool. */
-  pool(caller: Caller, id: string): { name: string; capacity: PoolCapacity } {
-    const record = this.get(caller, id);
+  pool(access: Access, id: string): { name: string; capacity: PoolCapacity } {
+    const record = this.get(access, id);
     const poolName = this.poolNameOf(record);
     const capacity = poolName === undefined ? undefined : this.#usage.capacity(poolName);
     if (capacity === undefined) throw notFound('Runtime not found');

@@ -1,23 +1,23 @@
 import { Readable } from 'node:stream';
 import type { BodyHead } from './body.ts';
-import type { NativeResponse } from './server.ts';
+import type { BodySource } from './held-body.ts';
 
 /** Unread bytes of an upload at which the client is told to wait. */
 const UPLOAD_BUFFER_BYTES = 1024 * 1024;
 
 /**
- * The body of a request as a stream. Must be called in the turn in which the request came. `signal`: the client went
- * away; the stream is destroyed then, and `res` left alone. A stream that is destroyed before its end must be so before
+ * The body of a request as a stream. Must be called in the turn in which the request came, if it was not held. `signal`: the client went
+ * away; the stream is destroyed then, and `source` left alone. A stream that is destroyed before its end must be so before
  * the answer: what still comes is thrown away, so that the client hears it.
  *
  * A client that is faster than our disk is told to wait, except in a chunked body, which uWebSockets.js does not take up
  * again after a pause; the limit of an upload bounds what is in memory then.
  */
-export function openBodyStream(res: NativeResponse, head: BodyHead, signal: AbortSignal): Readable {
+export function openBodyStream(source: BodySource, head: BodyHead, signal: AbortSignal): Readable {
   const mayPause = head.contentLength !== undefined;
   let isPaused = false;
   const goOn = () => {
-    if (isPaused && !signal.aborted) res.resume();
+    if (isPaused && !signal.aborted) source.resume();
     isPaused = false;
   };
   const stream = new Readable({
@@ -28,13 +28,13 @@ export function openBodyStream(res: NativeResponse, head: BodyHead, signal: Abor
       callback(error);
     },
   });
-  res.onData((chunk, isLast) => {
+  source.onData((chunk, isLast) => {
     if (stream.destroyed) return;
     const isRoom = stream.push(Buffer.from(new Uint8Array(chunk)));
     if (isLast) stream.push(null);
     else if (!isRoom && !isPaused && mayPause) {
       isPaused = true;
-      res.pause();
+      source.pause();
     }
   });
   signal.addEventListener('abort', () => stream.destroy(new Error('the client went away')), { once: true });

@@ -1,5 +1,5 @@
 import { QinlingError, invalidInput } from '../errors.ts';
-import type { NativeResponse } from './server.ts';
+import type { BodySource } from './held-body.ts';
 
 /** What the head of a request says of its body. */
 export interface BodyHead {
@@ -12,21 +12,26 @@ export function tooLarge(limitBytes: number): QinlingError {
   return new QinlingError('TOO_LARGE', `The request body is larger than the limit of ${limitBytes} bytes.`);
 }
 
+/** Throws TOO_LARGE for a body that is declared larger than the limit. */
+export function checkDeclaredLength({ contentLength }: BodyHead, limitBytes: number): void {
+  if (contentLength !== undefined && contentLength > limitBytes) throw tooLarge(limitBytes);
+}
+
 /**
- * Reads a whole body up to a limit. Must be called in the turn in which the request came. `onEnd` is called once, with
- * bytes that are only valid until it returns; never after an abort.
+ * Reads a whole body up to a limit. Must be called in the turn in which the request came, if it was not held. Throws
+ * TOO_LARGE; else `onEnd` is called once, with bytes that are only valid until it returns; never after an abort.
  */
 export function readBody(
-  res: NativeResponse,
+  source: BodySource,
   head: BodyHead,
   limitBytes: number,
   onEnd: (error: QinlingError | undefined, body: Buffer) => void,
 ): void {
-  if (head.contentLength !== undefined && head.contentLength > limitBytes) return onEnd(tooLarge(limitBytes), NO_BODY);
+  checkDeclaredLength(head, limitBytes);
   let parts: Buffer[] | undefined;
   let bytes = 0;
   let isOver = false;
-  res.onData((chunk, isLast) => {
+  source.onData((chunk, isLast) => {
     if (isOver) return;
     bytes += chunk.byteLength;
     if (bytes > limitBytes) {

@@ -48,16 +48,20 @@ export class Cors {
   }
 
   /**
-   * Why a request is refused although nobody need authenticate, or undefined: a web page that a developer looks at must
-   * not run functions on his machine, neither directly nor by a name that it resolves to loopback.
+   * Why a request is refused whoever sends it, or undefined: a web page that somebody looks at must not run functions in
+   * his name. Where nobody need authenticate, it must do so neither directly nor by a name that it resolves to loopback;
+   * elsewhere not with the password that his browser remembers and sends along (a page has no token to send).
    */
-  refuse(method: string, path: string, origin: string, host: string): string | undefined {
-    if (!this.#options.isOpen) return undefined;
+  refuse(method: string, path: string, headers: ReadonlyMap<string, string>): string | undefined {
+    const { isOpen, isLoopbackOnly } = this.#options;
+    const origin = headers.get('origin') ?? '';
+    const host = headers.get('host') ?? '';
+    const isSentAlong = isOpen || headers.has('authorization');
     const changesState = method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS';
-    if (changesState && origin !== '' && !this.isAllowed(origin) && !WEBHOOK_INVOKE.test(path)) {
+    if (isSentAlong && changesState && origin !== '' && !this.isAllowed(origin) && !WEBHOOK_INVOKE.test(path)) {
       return 'This origin is not allowed.';
     }
-    if (this.#options.isLoopbackOnly && host !== '' && !LOOPBACK.test(host)) return 'This host name is not allowed.';
+    if (isOpen && isLoopbackOnly && host !== '' && !LOOPBACK.test(host)) return 'This host name is not allowed.';
     return undefined;
   }
 }

@@ -1,8 +1,11 @@
 import type { Readable } from 'node:stream';
-import type { Caller } from '../auth/caller.ts';
+import { NOBODY, type Access } from '../auth/access.ts';
+import { OPEN_GUARD, type Guard } from '../auth/guard.ts';
+import type { RuleName } from '../auth/rules.ts';
 import { QinlingError } from '../errors.ts';
-import { mimeTypeOf, parseJsonObject, readBody, tooLarge, type BodyHead } from './body.ts';
+import { checkDeclaredLength, mimeTypeOf, parseJsonObject, readBody, type BodyHead } from './body.ts';
 import { openBodyStream } from './body-stream.ts';
+import { HeldBody } from './held-body.ts';
 import { PacedWriter } from './paced-writer.ts';
 import type { NativeResponse } from './server.ts';
 import { statusLine } from './status-line.ts';
@@ -28,6 +31,8 @@ export interface ExchangeOptions {
   readonly isBehindProxy: boolean;
   /** Told of every fault of ours. */
   readonly onFault: (cause: unknown, message: string) => void;
+  /** Who may do what; left out: everybody everything. */
+  readonly guard?: Guard;
 }
 
 /**
@@ -37,7 +42,8 @@ export interface ExchangeOptions {
  */
 export class Exchange {
   readonly head: RequestHead;
-  readonly caller: Caller;
+  /** Who asks, and what the operation may touch. Nobody until the request was admitted. */
+  access: Access = NOBODY;
   parameters: readonly string[] = [];
   readonly #res: NativeResponse;
   readonly #options: ExchangeOptions;
@@ -47,15 +53,14 @@ export class Exchange {
   #isAborted = false;
   #abort: AbortController | undefined;
   #form: Form | undefined;
-  #isInvited = false;
   #closesConnection = false;
   #writer: PacedWriter | undefined;
+  #held: HeldBody | undefined;
 
   /** `onEnd` is called once, when the exchange is answered or aborted. */
-  constructor(res: NativeResponse, head: RequestHead, caller: Caller, options: ExchangeOptions, onEnd: () => void) {
+  constructor(res: NativeResponse, head: RequestHead, options: ExchangeOptions, onEnd: () => void) {
     this.#res = res;
     this.head = head;
-    this.caller = caller;
     this.#options = options;
     this.#onEnd = onEnd;
     res.onAborted(() => this.#onAborted());
@@ -96,14 +101,23 @@ export class Exchange {
     return this.head.headers.get(name);
   }
 
+  /** What another rule lets the caller touch; throws NOT_ALLOWED. */
+  accessBy(rule: RuleName): Access {
+    return (this.#options.guard ?? OPEN_GUARD).accessBy(rule, this.access);
+  }
+
+  /** Lets the body be read in a later turn. */
+  holdBody(): void {
+    this.#held = new HeldBody(this.#res);
+  }
+
   /**
    * Hot. The body as a JSON object; `argument` names the resource in messages. Throws 400, 413, 415. Like all that read
-   * the body, it must be called in the turn in which the request came, and once.
+   * the body, it must be called once, in the turn in which its route was called.
    */
   json(argument: string): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
-      this.#inviteBody(this.#options.maxBodyBytes);
-      readBody(this.#res, this.head, this.#options.maxBodyBytes, (error, body) => {
+      readBody(this.#held ?? this.#res, this.head, this.#options.maxBodyBytes, (error, body) => {
         if (error !== undefined) return reject(error);
         try {
           resolve(parseJsonObject(body, this.head.contentType, argument));
@@ -117,8 +131,7 @@ export class Exchange {
   /** The body as it came. Throws 413. */
   body(): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      this.#inviteBody(this.#options.maxBodyBytes);
-      readBody(this.#res, this.head, this.#options.maxBodyBytes, (error, body) =>
+      readBody(this.#held ?? this.#res, this.head, this.#options.maxBodyBytes, (error, body) =>
         error === undefined ? resolve(Buffer.from(body)) : reject(error),
       );
     });
@@ -134,9 +147,9 @@ export class Exchange {
       if (mimeType === '') return { fields: new Map(), files: new Map() };
       throw new QinlingError('UNSUPPORTED_MEDIA_TYPE', `Unknown mimetype: ${mimeType.slice(0, 100)}`);
     }
-    this.#inviteBody(this.#options.uploads.maxFileBytes + FORM_MARGIN_BYTES);
+    checkDeclaredLength(this.head, this.#options.uploads.maxFileBytes + FORM_MARGIN_BYTES);
     this.#form = await readForm(
-      openBodyStream(this.#res, this.head, this.signal),
+      openBodyStream(this.#held ?? this.#res, this.head, this.signal),
       this.head.contentType,
       this.#options.uploads,
     );
@@ -155,16 +168,15 @@ export class Exchange {
   /** Hot. The one answer. A body is JSON where no other type is named; no body has no type. */
   send(status: number, body: string | Uint8Array = '', contentType?: string): void {
     if (this.isAnswered) return;
-    this.#isAnswered = true;
+    this.#beginAnswer();
     const type = contentType ?? (body.length === 0 ? undefined : JSON_TYPE);
-    // a client that waits for our word about its body may now send it or not: what follows could not be told apart
-    const closes = this.#closesConnection || (!this.#isInvited && this.#expectsInvitation());
+    const closes = this.#closesConnection || this.#mayLackBody();
     this.#res.cork(() => {
       this.#writeHead(status, type);
-      if (this.method === 'HEAD') this.#res.endWithoutBody(Buffer.byteLength(body), closes);
-      else if (status === 204 && !closes)
-        this.#res.endWithoutBody(); // an `undefined` would be a length to it
-      else this.#res.end(body, closes);
+      if (this.method !== 'HEAD' && status !== 204) return this.#res.end(body, closes);
+      if (closes) return this.#res.end('', true);
+      if (this.method === 'HEAD') this.#writeLength(Buffer.byteLength(body));
+      return this.#res.endWithoutBody();
     });
     this.#onEnd();
   }
@@ -195,13 +207,14 @@ export class Exchange {
     stream: Readable,
   ): Promise<void> {
     if (this.isAnswered) return void stream.destroy();
-    this.#isAnswered = true;
+    this.#beginAnswer();
     for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
     try {
       if (this.method === 'HEAD' || bytes === 0) {
         this.#res.cork(() => {
           this.#writeHead(status, undefined);
-          this.#res.endWithoutBody(bytes);
+          this.#writeLength(bytes);
+          this.#res.endWithoutBody();
         });
         return;
       }
@@ -230,7 +243,7 @@ export class Exchange {
     const iterator = parts[Symbol.asyncIterator]();
     let next = await iterator.next(); // a fault of the first part is still an error answer
     if (this.isAnswered) return void (await iterator.return?.());
-    this.#isAnswered = true;
+    this.#beginAnswer();
     try {
       this.#res.cork(() => {
         this.#writeHead(status, contentType);
@@ -257,29 +270,29 @@ export class Exchange {
     );
   }
 
-  #expectsInvitation(): boolean {
-    return this.head.headers.get('expect')?.toLowerCase() === '100-continue';
+  #beginAnswer(): void {
+    this.#isAnswered = true;
+    this.#held?.drop();
   }
 
   /**
-   * Refuses a body that is declared larger than the limit; has a client that waits for our word send its body.
-   * uWebSockets.js knows no interim answers: this one is its status line and an empty line, and as it writes a status
-   * only once, the real one goes out with the first header (see #writeHead).
+   * True where the client waits for our word before it sends its body, and did not get it: uWebSockets.js gives it by
+   * itself, but knows this one spelling only. It may send the body now or not: what follows could not be told apart.
    */
-  #inviteBody(limitBytes: number): void {
-    const { contentLength } = this.head;
-    if (contentLength !== undefined && contentLength > limitBytes) throw tooLarge(limitBytes);
-    if (!this.#expectsInvitation()) return;
-    this.#isInvited = true;
-    this.#res.cork(() => this.#res.writeStatus('100 Continue\r\n'));
+  #mayLackBody(): boolean {
+    const expect = this.head.headers.get('expect');
+    return expect !== undefined && expect !== '100-continue';
   }
 
   #writeHead(status: number, contentType: string | undefined): void {
-    const line = statusLine(status);
-    if (this.#isInvited) this.#res.writeHeader(`HTTP/1.1 ${line}\r\nConnection`, 'keep-alive');
-    else this.#res.writeStatus(line);
+    this.#res.writeStatus(statusLine(status));
     if (contentType !== undefined) this.#res.writeHeader('Content-Type', contentType);
     for (const [name, value] of this.#headers) this.#res.writeHeader(name, value);
+  }
+
+  /** For an answer without its body: told of the length, uWebSockets.js would wait for the bytes, and end the connection. */
+  #writeLength(bytes: number): void {
+    this.#res.writeHeader('Content-Length', String(bytes));
   }
 
   #openWriter(): PacedWriter {
@@ -289,6 +302,7 @@ export class Exchange {
 
   #onAborted(): void {
     this.#isAborted = true;
+    this.#held?.abandon();
     this.#abort?.abort();
     this.#writer?.abort();
     if (!this.#isAnswered) this.#onEnd();

@@ -4,6 +4,9 @@ import type { NativeResponse } from './server.ts';
 export class PacedWriter {
   readonly #res: NativeResponse;
   #wake: (() => void) | undefined;
+  #isListening = false;
+  /** Set while a write waits: goes on with it, and tells whether all of it was taken. */
+  #goOn: ((offset: number) => boolean) | undefined;
 
   constructor(res: NativeResponse) {
     this.#res = res;
@@ -23,12 +26,7 @@ export class PacedWriter {
         [isWritten] = this.#res.tryEnd(part, totalBytes);
       });
       if (isWritten) return resolve();
-      this.#wake = resolve;
-      this.#res.onWritable((offset) => {
-        const [isDone] = this.#res.tryEnd(part.subarray(offset - start), totalBytes);
-        if (isDone) resolve();
-        return isDone;
-      });
+      this.#whenWritable((offset) => this.#res.tryEnd(part.subarray(offset - start), totalBytes)[0], resolve);
     });
   }
 
@@ -40,11 +38,26 @@ export class PacedWriter {
         isWritten = this.#res.write(text);
       });
       if (isWritten) return setImmediate(resolve); // others have their turn between two parts
-      this.#wake = resolve;
-      this.#res.onWritable(() => {
-        resolve();
-        return true;
-      });
+      this.#whenWritable(() => true, resolve);
     });
+  }
+
+  /**
+   * uWebSockets.js gets one handler for the whole answer: it would lose one that is set while another runs, and the next
+   * part may be on its way before that one returns.
+   */
+  #whenWritable(goOn: (offset: number) => boolean, resolve: () => void): void {
+    this.#wake = resolve;
+    this.#goOn = goOn;
+    if (this.#isListening) return;
+    this.#isListening = true;
+    this.#res.onWritable((offset) => this.#onWritable(offset));
+  }
+
+  #onWritable(offset: number): boolean {
+    if (this.#goOn?.(offset) === false) return false;
+    this.#goOn = undefined;
+    this.#wake?.();
+    return true;
   }
 }

@@ -1,3 +1,4 @@
+import type { RuleName } from '../auth/rules.ts';
 import { QinlingError } from '../errors.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -7,6 +8,8 @@ export interface Route {
   readonly method: Method;
   /** '/v1/functions/:id': a segment that begins with a colon is a parameter. */
   readonly pattern: string;
+  /** Who may. */
+  readonly rule: RuleName;
   readonly handle: (exchange: Exchange) => Promise<void> | void;
 }
 

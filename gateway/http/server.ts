@@ -1,6 +1,8 @@
 import uWS from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
-import { ANYBODY } from '../auth/caller.ts';
+import type { Access } from '../auth/access.ts';
+import { OPEN_GUARD, type Guard } from '../auth/guard.ts';
+import type { RuleName } from '../auth/rules.ts';
 import { QinlingError } from '../errors.ts';
 import type { Cors } from './cors.ts';
 import { Exchange, type ExchangeOptions, type RequestHead } from './exchange.ts';
@@ -17,6 +19,10 @@ export interface HttpServerOptions extends ExchangeOptions {
   readonly extend?: (app: NativeApp) => void;
 }
 
+/** What is done with a request; without a rule everybody may who proves who he is. */
+type PlainRoute = Pick<Route, 'handle'> & { readonly rule: RuleName | undefined };
+type PlainMatch = { readonly route: PlainRoute; readonly parameters: readonly string[] };
+
 /**
  * Listens for HTTP and hands each request to its route; the door to uWebSockets.js for requests.
  *
@@ -26,6 +32,7 @@ export class HttpServer {
   readonly #app: TemplatedApp;
   readonly #routes: RouteTable;
   readonly #options: HttpServerOptions;
+  readonly #guard: Guard;
   readonly #open = new Set<Exchange>();
   #listenSocket: us_listen_socket | undefined;
   #port = 0;
@@ -34,6 +41,7 @@ export class HttpServer {
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
+    this.#guard = options.guard ?? OPEN_GUARD;
     this.#routes = new RouteTable(options.routes);
     this.#app = uWS.App();
     options.extend?.(this.#app);
@@ -84,26 +92,56 @@ export class HttpServer {
   /** Hot. */
   #onRequest(res: HttpResponse, req: HttpRequest): void {
     const head = copyHead(req);
-    const exchange = new Exchange(res, head, ANYBODY, this.#options, () => this.#onExchangeEnd(exchange));
+    const exchange = new Exchange(res, head, this.#options, () => this.#onExchangeEnd(exchange));
     this.#open.add(exchange);
     try {
       if (!this.#admit(exchange, head)) return;
-      const { route, parameters } = this.#routes.match(head.method, head.path);
+      const { route, parameters } = this.#match(head);
       exchange.parameters = parameters;
-      const handled = route.handle(exchange);
-      handled?.then(
-        () => exchange.release(),
-        (cause: unknown) => {
-          exchange.sendError(cause);
-          exchange.release();
-        },
-      );
+      const access = this.#guard.admit(route.rule, head.headers);
+      if (access instanceof Promise) this.#handleLater(exchange, route, access);
+      else this.#handle(exchange, route, access);
     } catch (cause) {
-      if (cause instanceof QinlingError && cause.code === 'METHOD_NOT_ALLOWED') {
-        exchange.setHeader('Allow', this.#routes.allowed(head.path).join(', '));
-      }
-      exchange.sendError(cause);
+      this.#refuse(exchange, cause);
     }
+  }
+
+  /** The route of a request; where there is none, one that says so to whoever may know. */
+  #match(head: RequestHead): PlainMatch {
+    try {
+      return this.#routes.match(head.method, head.path);
+    } catch (cause) {
+      return { route: { rule: undefined, handle: (exchange) => this.#refuse(exchange, cause) }, parameters: [] };
+    }
+  }
+
+  /** Hot. May throw. */
+  #handle(exchange: Exchange, route: PlainRoute, access: Access): void {
+    exchange.access = access;
+    const handled = route.handle(exchange);
+    handled?.then(
+      () => exchange.release(),
+      (cause: unknown) => {
+        exchange.sendError(cause);
+        exchange.release();
+      },
+    );
+  }
+
+  #handleLater(exchange: Exchange, route: PlainRoute, access: Promise<Access>): void {
+    exchange.holdBody();
+    access
+      .then((found) => {
+        if (!exchange.isAnswered) this.#handle(exchange, route, found);
+      })
+      .catch((cause: unknown) => this.#refuse(exchange, cause));
+  }
+
+  #refuse(exchange: Exchange, cause: unknown): void {
+    const code = cause instanceof QinlingError ? cause.code : undefined;
+    if (code === 'METHOD_NOT_ALLOWED') exchange.setHeader('Allow', this.#routes.allowed(exchange.path).join(', '));
+    if (code === 'UNAUTHENTICATED') exchange.setHeader('WWW-Authenticate', this.#guard.challenge);
+    exchange.sendError(cause);
   }
 
   /** True if the request goes on to its route; what is answered here is answered. */
@@ -114,7 +152,7 @@ export class HttpServer {
       exchange.closeConnection();
       throw new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
     }
-    const refusal = cors.refuse(method, path, origin, headers.get('host') ?? '');
+    const refusal = cors.refuse(method, path, headers);
     if (refusal !== undefined) throw new QinlingError('NOT_ALLOWED', refusal);
     const isAllowed = origin !== '' && cors.isAllowed(origin);
     if (method === 'OPTIONS') {

@@ -40,12 +40,11 @@ export interface UploadLimits {
  */
 export async function readForm(source: Readable, contentType: string, limits: UploadLimits): Promise<Form> {
   const fields = new Map<string, unknown>();
-  const files = new Map<string, UploadedFile>();
-  const writes: Promise<void>[] = [];
+  const saves: Promise<[name: string, UploadedFile] | undefined>[] = [];
   let fault: QinlingError | undefined;
   let fieldsBytes = 0;
   const parser = openParser(contentType, limits);
-  const fail = (error: QinlingError) => {
+  const fail = (error: QinlingError): undefined => {
     fault ??= error;
     // The rest is of no use, and the parser would wait for files that nobody reads any more. Not at once: busboy does
     // not bear to be destroyed inside of its own events.
@@ -65,13 +64,9 @@ export async function readForm(source: Readable, contentType: string, limits: Up
   parser.on('file', (name, stream, info) => {
     stream.on('error', () => undefined); // told to who saves it
     stream.once('limit', () => fail(tooLarge(limits.maxFileBytes)));
-    writes.push(
+    saves.push(
       saveFile(stream, info.filename ?? '', limits).then(
-        (file) => {
-          const earlier = files.get(name);
-          files.set(name, file);
-          if (earlier !== undefined) return rm(earlier.path, { force: true });
-        },
+        (file): [string, UploadedFile] => [name, file],
         (error: unknown) => fail(toError(error)),
       ),
     );
@@ -80,17 +75,16 @@ export async function readForm(source: Readable, contentType: string, limits: Up
     parser.on(event, () => fail(invalidInput('The form has too many parts.')));
   }
   await pipeline(source, parser).catch((error: unknown) => fail(toError(error)));
-  await Promise.all(writes);
-  if (fault !== undefined) {
-    await removeFiles(files);
-    throw fault;
-  }
+  const saved = (await Promise.all(saves)).filter((part) => part !== undefined);
+  const files = new Map(fault === undefined ? saved : []); // in the order of the form: the last one of a name counts
+  await removeFiles(saved.filter(([name, file]) => files.get(name) !== file));
+  if (fault !== undefined) throw fault;
   return { fields, files };
 }
 
 /** Removes the files that nobody moved away. */
-export async function removeFiles(files: Form['files']): Promise<void> {
-  await Promise.all([...files.values()].map((file) => rm(file.path, { force: true })));
+export async function removeFiles(files: Iterable<readonly [name: string, UploadedFile]>): Promise<void> {
+  await Promise.all([...files].map(([, file]) => rm(file.path, { force: true })));
 }
 
 function openParser(contentType: string, limits: UploadLimits): busboy.Busboy {
@@ -103,7 +97,7 @@ function openParser(contentType: string, limits: UploadLimits): busboy.Busboy {
         fieldSize: MAX_FIELD_BYTES,
         fieldNameSize: 200,
         files: 4,
-        fileSize: limits.maxFileBytes,
+        fileSize: limits.maxFileBytes + 1, // what reaches it is cut
         parts: MAX_FIELDS + 4,
         headerPairs: 50,
       },

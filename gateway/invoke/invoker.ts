@@ -31,8 +31,11 @@ export interface InvokerOptions {
   readonly idleMs: number;
   /** An invocation of an earlier gateway process that an agent brings back. */
   readonly adoptCall: (executionId: string, link: Link) => PendingCall;
-  /** The target that the key names, if there still is one: for workers that an earlier gateway process bound. */
-  readonly findTarget: (targetKey: string) => Promise<Target | undefined>;
+  /**
+   * The target that the key names, if there still is one: for workers that an earlier gateway process bound. Where it is
+   * not given, they are freed.
+   */
+  readonly findTarget?: (targetKey: string) => Promise<Target | undefined>;
   readonly onWarning: (message: string) => void;
 }
 
@@ -57,7 +60,8 @@ export class Invoker implements CallHandler, PlacementListener {
     this.#placement = new Placement(links, this.#table, this);
     links.listen({
       onBoundSeatFound: (seat, targetKey) => {
-        void this.#takeOver(seat, targetKey);
+        if (options.findTarget === undefined) return false;
+        void this.#takeOver(seat, targetKey, options.findTarget);
         return true;
       },
       onSeatFree: () => this.#placement.serveHungry(),
@@ -174,8 +178,12 @@ export class Invoker implements CallHandler, PlacementListener {
   }
 
   /** A worker of an earlier gateway process goes on to serve its target. Never rejects. */
-  async #takeOver(seat: Seat, targetKey: string): Promise<void> {
-    const target = await this.#options.findTarget(targetKey).catch(() => undefined);
+  async #takeOver(
+    seat: Seat,
+    targetKey: string,
+    findTarget: (targetKey: string) => Promise<Target | undefined>,
+  ): Promise<void> {
+    const target = await findTarget(targetKey).catch(() => undefined);
     if (seat.targetKey !== targetKey || seat.owner !== undefined) return; // lost meanwhile
     if (target?.key !== targetKey) return void this.#leftBound.add(seat);
     const binding = this.#table.find(targetKey) ?? this.#addBinding(target);

@@ -113,18 +113,37 @@ export interface Filter {
   readonly values: readonly string[];
 }
 
-/** A page in the order of creation (created, then id). `after`: the id of the last record of the page before. */
-export interface Page {
-  readonly filters: readonly Filter[];
-  readonly after?: string | undefined;
-  readonly limit: number;
+/** The project whose records a query sees; null: those of every project. What is out of scope is not there. */
+export type Scope = string | null;
+
+/** Where a record stands in the order of creation: created, then id. Every record is its own place. */
+export interface Place {
+  readonly createdAt: TimeMs;
+  readonly id: string;
 }
+
+/** A stretch of a list, in the order of creation. */
+export interface Page {
+  readonly scope: Scope;
+  readonly filters: readonly Filter[];
+  /** The record that goes before it, which need not be there any more; none: it begins with the first. */
+  readonly after?: Place | undefined;
+  /** How many records at most; none: all. */
+  readonly limit?: number | undefined;
+}
+
+/**
+ * Records in chunks, none of them empty, each read when it is asked for: a list of any length is never in memory as a
+ * whole. The work of one event-loop turn is bounded, however many records the filters do not let through and however
+ * large those are that they do.
+ */
+export type Chunks<T> = AsyncIterable<readonly T[]>;
 
 export interface RuntimeStore {
   insert(record: RuntimeRecord): Promise<void>;
   get(id: string): Promise<RuntimeRecord | undefined>;
-  /** Those of the project and all public ones; every one where projectId is null. */
-  list(projectId: string | null): Promise<RuntimeRecord[]>;
+  /** Those in scope and all public ones. */
+  list(scope: Scope): Promise<RuntimeRecord[]>;
   /** The record after the change, or undefined where there is none. Sets `updatedAt`. */
   update(id: string, change: Partial<Omit<RuntimeRecord, 'id'>>): Promise<RuntimeRecord | undefined>;
   delete(id: string): Promise<boolean>;
@@ -132,8 +151,8 @@ export interface RuntimeStore {
 
 export interface FunctionStore {
   insert(record: FunctionRecord): Promise<void>;
-  get(id: string): Promise<FunctionRecord | undefined>;
-  list(page: Page): Promise<FunctionRecord[]>;
+  get(id: string, scope: Scope): Promise<FunctionRecord | undefined>;
+  list(page: Page): Chunks<FunctionRecord>;
   update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined>;
   delete(id: string): Promise<boolean>;
   /** True if any function of any project refers to the runtime. */
@@ -152,10 +171,10 @@ export interface ExecutionStore {
   markStarted(id: string): Promise<boolean>;
   /** Ends a running execution. False: it was final already, or is gone; nothing changed. */
   settle(id: string, outcome: ExecutionOutcome): Promise<boolean>;
-  get(id: string): Promise<ExecutionRecord | undefined>;
+  get(id: string, scope: Scope): Promise<ExecutionRecord | undefined>;
   /** The log; undefined where there is no such execution, null where it has no log yet. */
   getLog(id: string): Promise<ExecutionLog | null | undefined>;
-  list(page: Page): Promise<ExecutionRecord[]>;
+  list(page: Page): Chunks<ExecutionRecord>;
   delete(id: string): Promise<boolean>;
   /** Running executions that no attempt was started for, oldest first: what a gateway takes up after a restart. */
   listUnstarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;

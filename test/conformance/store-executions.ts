@@ -16,7 +16,7 @@ export function executionPromises(open: OpenStore): void {
     ];
     for (const record of records) await executions.insert(record, null);
 
-    for (const record of records) assert.deepEqual(await executions.get(record.id), record);
+    for (const record of records) assert.deepEqual(await executions.get(record.id, null), record);
   });
 
   test('an id that differs in its last digit only is unknown', async (t) => {
@@ -26,13 +26,13 @@ export function executionPromises(open: OpenStore): void {
     const other = record.id.slice(0, -1) + (record.id.endsWith('0') ? '1' : '0');
 
     for (const id of [other, 'unknown', '', '6f0b2b3c-9d3d-4d2b-8c7e-1f1f4a8b0a11']) {
-      assert.equal(await executions.get(id), undefined);
+      assert.equal(await executions.get(id, null), undefined);
       assert.equal(await executions.getLog(id), undefined);
       assert.equal(await executions.markStarted(id), false);
       assert.equal(await executions.settle(id, success()), false);
       assert.equal(await executions.delete(id), false);
     }
-    assert.deepEqual(await executions.get(record.id), record);
+    assert.deepEqual(await executions.get(record.id, null), record);
   });
 
   test('an execution is settled once', async (t) => {
@@ -49,7 +49,7 @@ export function executionPromises(open: OpenStore): void {
 
     assert.deepEqual([first, second], [true, false]);
     assert.equal(await executions.settle(record.id, late), false);
-    const read = await executions.get(record.id);
+    const read = await executions.get(record.id, null);
     const { updatedAt } = read!;
     assert.notEqual(updatedAt, null);
     const final = { status: ExecutionStatus.Success, output: '42', durationSeconds: 1.5, updatedAt };
@@ -64,7 +64,7 @@ export function executionPromises(open: OpenStore): void {
 
     assert.equal(await executions.settle(record.id, success({ output: '1' })), false);
     assert.equal(await executions.markStarted(record.id), false);
-    assert.deepEqual(await executions.get(record.id), record);
+    assert.deepEqual(await executions.get(record.id, null), record);
   });
 
   test('a running execution is marked as started once', async (t) => {
@@ -75,7 +75,7 @@ export function executionPromises(open: OpenStore): void {
     const marks = [executions.markStarted(record.id), executions.markStarted(record.id)];
 
     assert.deepEqual(await Promise.all(marks), [true, false]);
-    assert.equal((await executions.get(record.id))!.isStarted, true);
+    assert.equal((await executions.get(record.id, null))!.isStarted, true);
   });
 
   test('a log is kept byte by byte, and goes with its execution', async (t) => {

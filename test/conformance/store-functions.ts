@@ -11,9 +11,9 @@ export function functionPromises(open: OpenStore): void {
     await functions.insert(full);
     await functions.insert(bare);
 
-    assert.deepEqual(await functions.get(full.id), full);
-    assert.deepEqual(await functions.get(bare.id), bare);
-    assert.equal(await functions.get('unknown'), undefined);
+    assert.deepEqual(await functions.get(full.id, null), full);
+    assert.deepEqual(await functions.get(bare.id, null), bare);
+    assert.equal(await functions.get('unknown', null), undefined);
   });
 
   test('a change of a function touches what it names and updatedAt, never its count', async (t) => {
@@ -27,7 +27,7 @@ export function functionPromises(open: OpenStore): void {
 
     assert.ok(changed !== undefined && changed.updatedAt !== null);
     assert.deepEqual(changed, { ...record, name: 'other', entry: null, updatedAt: changed.updatedAt });
-    const read = await functions.get(record.id);
+    const read = await functions.get(record.id, null);
     assert.deepEqual(read, { ...changed, count: 1, updatedAt: read!.updatedAt });
     assert.equal(await functions.update('unknown', { name: 'x' }), undefined);
   });
@@ -42,10 +42,10 @@ export function functionPromises(open: OpenStore): void {
     await executions.insert(executionRecord({ functionId: called.id }), null);
     await executions.insert(executionRecord({ functionId: called.id, functionVersion: 1 }), null);
 
-    const read = await functions.get(called.id);
+    const read = await functions.get(called.id, null);
     assert.equal(read!.count, 11);
     assert.notEqual(read!.updatedAt, null);
-    assert.deepEqual(await functions.get(idle.id), idle);
+    assert.deepEqual(await functions.get(idle.id, null), idle);
   });
 
   test('it is known which runtimes and package digests functions refer to', async (t) => {
@@ -71,7 +71,7 @@ export function functionPromises(open: OpenStore): void {
 
     assert.equal(await functions.delete(record.id), true);
     assert.equal(await functions.delete(record.id), false);
-    assert.equal(await functions.get(record.id), undefined);
-    assert.deepEqual(await executions.get(execution.id), execution);
+    assert.equal(await functions.get(record.id, null), undefined);
+    assert.deepEqual(await executions.get(execution.id, null), execution);
   });
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ExecutionRecord, ExecutionStore } from '../../gateway/store/store.ts';
+import { collect } from '../support/collect.ts';
 import { executionLog, executionRecord, finalRecord, success } from '../support/store-records.ts';
 import type { OpenStore } from './store.ts';
 
@@ -70,5 +71,5 @@ async function insertFinal(executions: ExecutionStore, count: number): Promise<E
 }
 
 function kept(executions: ExecutionStore): Promise<ExecutionRecord[]> {
-  return executions.list({ filters: [], limit: 100 });
+  return collect(executions.list({ scope: null, filters: [], limit: 100 }));
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { collect } from '../support/collect.ts';
 import { executionLog, finalRecord, functionRecord, runtimeRecord } from '../support/store-records.ts';
 import type { OpenStore } from './store.ts';
 
@@ -10,11 +11,11 @@ export function writePromises(open: OpenStore): void {
     const writes = [runtimes.insert(runtime), functions.insert(aFunction), executions.insert(execution, null)];
 
     assert.deepEqual(await runtimes.get(runtime.id), runtime);
-    assert.deepEqual(await functions.get(aFunction.id), aFunction);
-    assert.deepEqual(await executions.get(execution.id), execution);
-    assert.deepEqual(await executions.list({ filters: [], limit: 10 }), [execution]);
+    assert.deepEqual(await functions.get(aFunction.id, null), aFunction);
+    assert.deepEqual(await executions.get(execution.id, null), execution);
+    assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 10 })), [execution]);
     const deletion = executions.delete(execution.id);
-    assert.equal(await executions.get(execution.id), undefined);
+    assert.equal(await executions.get(execution.id, null), undefined);
     await Promise.all([...writes, deletion]);
   });
 
@@ -32,9 +33,9 @@ export function writePromises(open: OpenStore): void {
       ends.map(({ status }) => status),
       ['rejected', 'rejected', 'rejected'],
     );
-    assert.deepEqual(await executions.list({ filters: [], limit: 10 }), []);
+    assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 10 })), []);
     assert.equal(await executions.getLog(record.id), undefined);
-    assert.deepEqual(await functions.get(aFunction.id), aFunction);
+    assert.deepEqual(await functions.get(aFunction.id, null), aFunction);
   });
 
   test('after a failed group the next one is written', async (t) => {
@@ -46,10 +47,10 @@ export function writePromises(open: OpenStore): void {
 
     await Promise.all([executions.insert(failed, null), executions.insert(finalRecord({ projectId: 'newer' }), null)]);
 
-    assert.deepEqual(await executions.get(failed.id), failed);
+    assert.deepEqual(await executions.get(failed.id, null), failed);
     const ofNew = [{ field: 'projectId', operator: 'eq', values: ['new'] }] as const;
-    assert.deepEqual(await executions.list({ filters: ofNew, limit: 10 }), [failed]);
-    assert.equal((await functions.get(aFunction.id))!.count, 1);
+    assert.deepEqual(await collect(executions.list({ scope: null, filters: ofNew, limit: 10 })), [failed]);
+    assert.equal((await functions.get(aFunction.id, null))!.count, 1);
   });
 
   test('closing commits what is pending, may be asked twice, and refuses what comes after', async (t) => {
@@ -60,6 +61,6 @@ export function writePromises(open: OpenStore): void {
 
     await pending;
     await assert.rejects(store.executions.insert(finalRecord(), null));
-    await assert.rejects(store.executions.list({ filters: [], limit: 1 }));
+    await assert.rejects(collect(store.executions.list({ scope: null, filters: [], limit: 1 })));
   });
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -36,13 +37,17 @@ async function startWithInvocation(cleaner: Cleaner) {
   const { path: folder, shared } = makeFolder(cleaner);
   const environment = { QINLING_DEFAULT_SHUTDOWN_TIMEOUT: '3600' };
   const server = await Server.start(cleaner, folder, { environment });
-  const api = new Api(server.url);
+  return { server, ...(await startInvocation(server.url, shared)) };
+}
+
+async function startInvocation(url: string, shared: string) {
+  const api = new Api(url);
   const { id } = await api.createFunction({ files: { 'main.py': WAITS }, timeout: 600, cpu: 1000 });
   const [started, goal] = [join(shared, 'started'), join(shared, 'goal')];
   const execution = api.execute(id, { started, goal });
   execution.catch(() => undefined); // awaited later, if at all
   while (!existsSync(started)) await sleep(20);
-  return { server, execution, goal };
+  return { execution, goal };
 }
 
 describe('the program', () => {
@@ -121,30 +126,66 @@ describe('the program', () => {
     assert.equal(await server.run.ended, 1);
   });
 
-  test('is built and started by `npm start`, and ended by Ctrl-C', async (t) => {
-    const { PATH = '', HOME = '' } = process.env;
-    const env = { ...serverEnvironment(makeFolder(t).path), PATH, HOME };
-    const child = spawn('npm', ['start'], { cwd: REPOSITORY, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    const ended = once(child, 'close');
-    const endGroup = (signal: NodeJS.Signals) => process.kill(-child.pid!, signal); // as a terminal does
-    let isOver = false;
-    t.after(async () => {
-      if (!isOver) endGroup('SIGKILL');
-      await ended;
-    });
-    let printed = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (printed += text));
-    const hasEnded = ended.then(() => 'ended');
-    while (!/Listening on http/.test(printed)) {
-      assert.notEqual(await Promise.race([once(child.stdout, 'data'), hasEnded]), 'ended', printed);
-    }
-    const [, url] = /Listening on (http:\/\/\S+)/.exec(printed)!;
-    assert.equal((await new Api(url!).request('GET', '/')).status, 200);
+  test('is built and started by `npm start`; Ctrl-C lets a running invocation finish', async (t) => {
+    const { path: folder, shared } = makeFolder(t);
+    const npm = new Terminal(t, 'npm', ['start'], serverEnvironment(folder));
+    const [, url] = await npm.printed(/Listening on (http:\/\/\S+)/);
+    const { execution, goal } = await startInvocation(url!, shared);
 
-    endGroup('SIGINT');
-    await ended;
-    isOver = true;
-    assert.match(printed, /SIGINT: ending/);
+    npm.interrupt();
+    await npm.printed(/SIGINT: ending/);
+    writeFileSync(goal, '');
+
+    assert.equal(resultOf(await execution).output, 'finished');
+    assert.deepEqual(await npm.ended, [0, null], npm.output);
+  });
+
+  test('started by `npm start`, ends at once where Ctrl-C is pressed again', async (t) => {
+    const { path: folder, shared } = makeFolder(t);
+    const npm = new Terminal(t, 'npm', ['start'], serverEnvironment(folder));
+    const [, url] = await npm.printed(/Listening on (http:\/\/\S+)/);
+    await startInvocation(url!, shared);
+
+    npm.interrupt();
+    await npm.printed(/SIGINT: ending/);
+    const pressing = setInterval(() => npm.interrupt(), 200);
+    t.after(() => clearInterval(pressing));
+
+    assert.notDeepEqual(await npm.ended, [0, null]);
   });
 });
+
+/** A program that was started in a terminal: it and all that it starts get what is pressed there. */
+class Terminal {
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly ended: Promise<unknown[]>;
+  #hasEnded = false;
+  output = '';
+
+  constructor(cleaner: Cleaner, program: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+    this.#child = spawn(program, [...args], { cwd: REPOSITORY, env, stdio, detached: true });
+    this.ended = once(this.#child, 'close').finally(() => (this.#hasEnded = true));
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (this.output += text));
+    }
+    cleaner.after(async () => {
+      if (!this.#hasEnded) process.kill(-this.#child.pid!, 'SIGKILL');
+      await this.ended;
+    });
+  }
+
+  /** Presses Ctrl-C. */
+  interrupt(): void {
+    if (!this.#hasEnded) process.kill(-this.#child.pid!, 'SIGINT');
+  }
+
+  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.output);
+      if (match !== null) return match;
+      assert.ok(!this.#hasEnded, this.output);
+      await Promise.race([once(this.#child.stdout, 'data'), this.ended]);
+    }
+  }
+}

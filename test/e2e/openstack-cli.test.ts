@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { Api } from '../support/api.ts';
+import { OpenstackClient, type Row } from '../support/openstack-client.ts';
 import { makeFolder, Server } from '../support/server.ts';
-import { hasOpenstackClient, runProgram, type ProgramEnd } from '../support/tools.ts';
+import { hasOpenstackClient } from '../support/tools.ts';
 import { zipOf } from '../support/zip.ts';
-
-type Row = Record<string, unknown>;
 
 const HELLO = `
 def main(name='world'):
@@ -15,56 +13,9 @@ def main(name='world'):
     return 'hello ' + name
 `;
 
-/** The real client against the real product. Each command takes a second or two: those that can run side by side do. */
-class Client {
-  readonly folder: string;
-  readonly api: Api;
-  readonly #url: string;
-  #commands = 0;
-
-  constructor(url: string, folder: string) {
-    this.#url = url;
-    this.api = new Api(url);
-    this.folder = folder;
-  }
-
-  /** A command that must work and prints JSON. */
-  async json<T = Row>(...words: readonly string[]): Promise<T> {
-    return JSON.parse(await this.text(...words, '-f', 'json')) as T;
-  }
-
-  /** A command that must work. */
-  async text(...words: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.run(...words);
-    assert.equal(code, 0, `${words.join(' ')}\n${stdout}${stderr}`);
-    return stdout;
-  }
-
-  /** A command that must be refused; resolves with what it says. */
-  async refusal(...words: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.run(...words);
-    assert.notEqual(code, 0, stdout);
-    return stdout + stderr;
-  }
-
-  run(...words: readonly string[]): Promise<ProgramEnd> {
-    const temporary = join(this.folder, `tmp-${++this.#commands}`); // --file makes a file of a fixed name there
-    mkdirSync(temporary);
-    const environment = { TMPDIR: temporary, HOME: this.folder };
-    return runProgram('openstack', ['--os-auth-type', 'none', '--os-endpoint', this.#url, ...words], environment);
-  }
-
-  /** A file in the folder of the test; its path. */
-  write(name: string, content: string | Uint8Array): string {
-    const path = join(this.folder, name);
-    writeFileSync(path, content);
-    return path;
-  }
-}
-
-async function startClient(t: TestContext): Promise<Client> {
+async function startClient(t: TestContext): Promise<OpenstackClient> {
   const { path: folder } = makeFolder(t);
-  return new Client((await Server.start(t, folder)).url, folder);
+  return new OpenstackClient((await Server.start(t, folder)).url, folder);
 }
 
 test('the openstack client makes, shows and deletes runtimes', async (t) => {

@@ -28,6 +28,13 @@ describe('the command line', () => {
     assert.equal(parseCommandLine(['--print-config-sample']).kind, 'printConfigSample');
   });
 
+  test('asks for the hash of a password or a new token, with nothing beside it', () => {
+    assert.deepEqual(parseCommandLine(['hash-password']), { kind: 'hashPassword' });
+    assert.deepEqual(parseCommandLine(['new-token']), { kind: 'newToken' });
+    assert.throws(() => parseCommandLine(['hash-password', 'hunter2']), UsageError);
+    assert.throws(() => parseCommandLine(['new-token', '--port', '1']), UsageError);
+  });
+
   test('that is not understood is told of in one line', () => {
     for (const args of [['--prot', '1'], ['serve'], ['--port'], ['--help=3'], ['--port', '--host']]) {
       assert.throws(
@@ -59,5 +66,6 @@ describe('the command line', () => {
     for (const word of ['config-file', 'host', 'port', 'data-dir', 'print-config-sample', 'version', 'help']) {
       assert.match(HELP, new RegExp(`--${word} `));
     }
+    assert.match(HELP, /hash-password .*\n.*new-token /);
   });
 });

@@ -25,6 +25,8 @@ export class FakeAgent implements LinkSocket {
   isClosed = false;
   /** Answer Bind with Bound at once. */
   bindsAtOnce = true;
+  /** Where it is set, every Invoke is answered by it, in a later turn. */
+  runs: ((invoke: Invoke) => void) | undefined = undefined;
 
   constructor(links: LinkSet, hello: Partial<Hello> = {}) {
     this.#links = links;
@@ -52,6 +54,7 @@ export class FakeAgent implements LinkSocket {
     for (const message of decodeFrame(Buffer.from(frame)) as GatewayMessage[]) {
       this.received.push(message);
       if (message.kind === Kind.Bind && this.bindsAtOnce) setImmediate(() => this.bound(message));
+      if (message.kind === Kind.Invoke && this.runs !== undefined) setImmediate(this.runs, message);
       if (message.kind === Kind.Unbind) setImmediate(() => this.say({ kind: Kind.Unbound, worker: message.worker }));
     }
   }
@@ -87,9 +90,16 @@ export class FakeAgent implements LinkSocket {
     });
   }
 
-  result({ slot }: Invoke, outcome: Outcome = Outcome.Returned, output = '1', durationMicros = 100): void {
-    const log = NO_BYTES;
-    this.say({ kind: Kind.Result, slot, outcome, durationMicros, output: Buffer.from(output), log, isLogCut: false });
+  result(
+    { slot }: Invoke,
+    outcome: Outcome = Outcome.Returned,
+    output = '1',
+    durationMicros = 100,
+    log = '',
+    isLogCut = false,
+  ): void {
+    const bytes = { output: Buffer.from(output), log: Buffer.from(log) };
+    this.say({ kind: Kind.Result, slot, outcome, durationMicros, ...bytes, isLogCut });
   }
 
   of<K extends GatewayMessage['kind']>(kind: K): Extract<GatewayMessage, { kind: K }>[] {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ANYBODY } from '../../gateway/auth/caller.ts';
-import { Functions, type FunctionRequest } from '../../gateway/control/functions.ts';
+import { ANYBODY } from '../../gateway/auth/access.ts';
+import { Functions, type FunctionRequest, type FunctionsOptions } from '../../gateway/control/functions.ts';
 import type { Upload } from '../../gateway/control/function-packages.ts';
 import { Runtimes } from '../../gateway/control/runtimes.ts';
 import { PackageBuilder } from '../../gateway/packages/package-builder.ts';
@@ -43,7 +43,7 @@ export function request(fields: Partial<FunctionRequest>): FunctionRequest {
 export type FunctionsRig = Awaited<ReturnType<typeof openFunctionsRig>>;
 
 /** Real runtimes and functions over a real store and storage; the pools are there at once. */
-export async function openFunctionsRig(cleaner: Cleaner) {
+export async function openFunctionsRig(cleaner: Cleaner, onChange: FunctionsOptions['onChange'] = () => undefined) {
   const folder = emptyFolder(cleaner);
   const uploads = join(folder, 'uploads');
   const packages = join(folder, 'packages');
@@ -71,7 +71,10 @@ export async function openFunctionsRig(cleaner: Cleaner) {
   const functions = new Functions(store, storage, builder, runtimes, {
     limits: LIMITS,
     onFault,
-    onChange: (id, needsFreshWorkers) => changes.push(needsFreshWorkers ? `${id}!` : id),
+    onChange: (id, needsFreshWorkers) => {
+      changes.push(needsFreshWorkers ? `${id}!` : id);
+      onChange(id, needsFreshWorkers);
+    },
   });
   let uploadCount = 0;
   const upload = (content: string | Readonly<Record<string, string>>): Upload => {

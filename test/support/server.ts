@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../gateway/main.js', import.meta.url));
@@ -83,14 +84,23 @@ export class Run {
   }
 
   /** Resolves with the match once it is printed; rejects when the process ends without. */
-  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+  printed(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#until(pattern, this.#child.stdout!, () => this.#stdout);
+  }
+
+  /** The same of its log, behind the first `skipped` characters. */
+  logged(pattern: RegExp, skipped = 0): Promise<RegExpExecArray> {
+    return this.#until(pattern, this.#child.stderr!, () => this.#stderr.slice(skipped));
+  }
+
+  async #until(pattern: RegExp, stream: Readable, read: () => string): Promise<RegExpExecArray> {
     let hasEnded = false;
     void this.#ended.then(() => (hasEnded = true));
     for (;;) {
-      const match = pattern.exec(this.#stdout);
+      const match = pattern.exec(read());
       if (match !== null) return match;
       if (hasEnded) throw new Error(`the process ended without printing ${pattern}:\n${this.#stdout}${this.#stderr}`);
-      await Promise.race([once(this.#child.stdout!, 'data'), this.#ended]);
+      await Promise.race([once(stream, 'data'), this.#ended]);
     }
   }
 }

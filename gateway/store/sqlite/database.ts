@@ -12,6 +12,8 @@ export interface DatabaseOptions {
 }
 
 const BUSY_TIMEOUT_MS = 5_000;
+/** Pages kept in this process: a long list fills them all, and the system's own cache is nearly as near. */
+const CACHE_KIB = 16 * 1024;
 /** What the write-ahead log is cut back to, once it was copied, after a burst of writes. */
 const MAX_IDLE_LOG_BYTES = 64 * 1024 * 1024;
 
@@ -23,7 +25,7 @@ export function openDatabase({ path, synchronous }: DatabaseOptions): Database {
     database.pragma(`synchronous = ${synchronous.toUpperCase()}`);
     database.pragma('wal_autocheckpoint = 0');
     database.pragma(`journal_size_limit = ${MAX_IDLE_LOG_BYTES}`);
-    database.pragma('cache_size = -65536'); // KiB
+    database.pragma(`cache_size = -${CACHE_KIB}`);
   } catch (error) {
     database.close(); // no database, or one that is damaged
     throw error;

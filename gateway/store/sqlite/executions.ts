@@ -1,19 +1,21 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { executionId, executionKey, executionTail, firstKeyAt } from '../../execution-id.ts';
 import {
   ExecutionStatus,
+  type Chunks,
   type ExecutionLog,
   type ExecutionOutcome,
   type ExecutionRecord,
   type ExecutionStore,
   type Filter,
   type Page,
+  type Scope,
   type TimeMs,
 } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
-import { filterSql, textColumn, type FilterColumn, type FilterColumns } from './filter.ts';
+import { choicesLetThrough, inScope, textColumn, type FilterColumn } from './filter.ts';
 import type { SqliteFunctions } from './functions.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { KeysetList, type Road } from './keyset-list.ts';
 import { Names } from './names.ts';
 
 interface RowKey {
@@ -45,23 +47,19 @@ const STATUSES: readonly ExecutionStatus[] = [
   ExecutionStatus.Failed,
   ExecutionStatus.Error,
 ];
-/** Rows that one statement of a list looks at where no index finds those wanted: it stops the gateway for milliseconds. */
-const LIST_WINDOW = 5_000;
-/** These filters are answered by an index. */
-const INDEXED: ReadonlySet<string> = new Set(['functionId eq', 'projectId eq']);
-
-const STATUS_TEXT = `(CASE status WHEN 0 THEN 'running' WHEN 1 THEN 'success' WHEN 2 THEN 'failed' ELSE 'error' END)`;
-const SELECT = `SELECT key, tail, (SELECT text FROM names WHERE number = project) AS project,
+const COLUMNS = `SELECT key, tail, (SELECT text FROM names WHERE number = project) AS project,
   (SELECT text FROM names WHERE number = function) AS function, function_version, function_alias, description, status,
-  is_sync, is_started, input, output, duration, created_at, updated_at FROM executions`;
+  is_sync, is_started, input, output, duration, created_at, updated_at`;
+const SELECT = `${COLUMNS} FROM executions`;
+const SUCCESS = STATUSES.indexOf(ExecutionStatus.Success);
+/** About what the texts of fixed size and the numbers of a row take. */
+const ROW_BYTES = 400;
 
 export class SqliteExecutions implements ExecutionStore {
-  readonly #database: Database;
   readonly #commit: GroupCommit;
   readonly #functions: SqliteFunctions;
   readonly #names: Names;
-  readonly #filters: FilterColumns;
-  readonly #filtersWithFunction: FilterColumns;
+  readonly #list: KeysetList<ExecutionRow>;
   readonly #insert: Statement<Value[]>;
   readonly #insertLog: Statement<[number, Buffer, number, number]>;
   readonly #get: Statement<[number, string], ExecutionRow>;
@@ -74,24 +72,28 @@ export class SqliteExecutions implements ExecutionStore {
   readonly #finalBefore: Statement<[number, number], RowKey>;
   readonly #finalAmongOldest: Statement<[number, number], RowKey>;
   readonly #countAll: Statement<[], { count: number }>;
-  readonly #windowEnd: Statement<[number, number], { key: number }>;
   /** Rows in the table; undefined until it is asked for, and after a failed group. */
   #total: number | undefined;
 
   constructor(database: Database, commit: GroupCommit, functions: SqliteFunctions) {
-    this.#database = database;
     this.#commit = commit;
     this.#functions = functions;
     this.#names = new Names(database);
     commit.addPart({ apply: () => undefined, discard: () => this.#discard() });
-    this.#filters = {
-      functionId: this.#nameColumn('function'),
-      projectId: this.#nameColumn('project'),
-      status: { sql: 'status', textSql: STATUS_TEXT, toValue: statusNumber },
-      description: textColumn('description'),
-    };
-    // `+` keeps the index of projects out of it: a function has fewer executions than its project
-    this.#filtersWithFunction = { ...this.#filters, projectId: this.#nameColumn('+project') };
+    this.#list = new KeysetList(database, commit, {
+      table: 'executions',
+      select: COLUMNS,
+      order: ['key'],
+      start: [-1],
+      columns: {
+        functionId: this.#nameColumn('function'),
+        projectId: this.#nameColumn('project'),
+        status: { sql: 'status', choices: STATUSES },
+        description: textColumn('description'),
+      },
+      roadOf,
+      bytesOf: ({ input, output }) => ROW_BYTES + (input?.length ?? 0) + (output?.length ?? 0),
+    });
     this.#insert = database.prepare(
       `INSERT INTO executions (key, tail, project, function, function_version, function_alias, description, status,
         is_sync, is_started, input, output, duration, created_at, updated_at)
@@ -122,7 +124,6 @@ export class SqliteExecutions implements ExecutionStore {
         WHERE status != 0 ORDER BY key LIMIT ?`,
     );
     this.#countAll = database.prepare('SELECT count(*) AS count FROM executions');
-    this.#windowEnd = database.prepare('SELECT key FROM executions WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?');
   }
 
   insert(record: ExecutionRecord, log: ExecutionLog | null): Promise<void> {
@@ -168,10 +169,10 @@ export class SqliteExecutions implements ExecutionStore {
     });
   }
 
-  get(id: string): Promise<ExecutionRecord | undefined> {
+  get(id: string, scope: Scope): Promise<ExecutionRecord | undefined> {
     return this.#commit.read(() => {
       const row = this.#get.get(executionKey(id), executionTail(id));
-      return row && toRecord(row);
+      return row !== undefined && (scope === null || row.project === scope) ? toRecord(row) : undefined;
     });
   }
 
@@ -184,22 +185,9 @@ export class SqliteExecutions implements ExecutionStore {
     });
   }
 
-  async list({ filters, after, limit }: Page): Promise<ExecutionRecord[]> {
-    const isIndexed = filters.every(({ field, operator }) => INDEXED.has(`${field} ${operator}`));
-    const records: ExecutionRecord[] = [];
-    let from = after === undefined ? -1 : executionKey(after);
-    while (records.length < limit) {
-      const end = await this.#commit.read(() => {
-        const lastKey = isIndexed ? undefined : this.#windowEnd.get(from, LIST_WINDOW)?.key;
-        const rows = this.#select(filters, from, lastKey ?? Number.MAX_SAFE_INTEGER, limit - records.length);
-        for (const row of rows) records.push(toRecord(row));
-        return lastKey;
-      });
-      if (end === undefined) break;
-      from = end;
-      await nextTurn();
-    }
-    return records;
+  async *list({ scope, filters, after, limit }: Page): Chunks<ExecutionRecord> {
+    const place = after === undefined ? undefined : [executionKey(after.id)];
+    for await (const rows of this.#list.read(inScope(scope, filters), place, limit)) yield rows.map(toRecord);
   }
 
   delete(id: string): Promise<boolean> {
@@ -236,13 +224,6 @@ export class SqliteExecutions implements ExecutionStore {
     return { sql, textSql, toValue: (text) => this.#names.find(text) };
   }
 
-  #select(filters: readonly Filter[], afterKey: number, lastKey: number, limit: number): ExecutionRow[] {
-    const hasFunction = filters.some(({ field, operator }) => field === 'functionId' && operator === 'eq');
-    const { sql, values } = filterSql(filters, hasFunction ? this.#filtersWithFunction : this.#filters);
-    const statement = this.#database.prepare(`${SELECT} WHERE ${sql} AND key > ? AND key <= ? ORDER BY key LIMIT ?`);
-    return statement.all(...values, afterKey, lastKey, limit) as ExecutionRow[];
-  }
-
   #running(isStarted: number, after: string | undefined, limit: number): Promise<ExecutionRecord[]> {
     const afterKey = after === undefined ? -1 : executionKey(after);
     return this.#commit.read(() => this.#listRunning.all(isStarted, afterKey, limit).map(toRecord));
@@ -261,9 +242,22 @@ export class SqliteExecutions implements ExecutionStore {
   }
 }
 
-function statusNumber(text: string): number | undefined {
-  const number = STATUSES.indexOf(text as ExecutionStatus);
-  return number < 0 ? undefined : number;
+/**
+ * A function has fewer executions than its project. What is not finished or did not succeed has an index of its own, as
+ * it is looked for often.
+ */
+function roadOf(filters: readonly Filter[]): Road {
+  const equal = (name: string) => filters.find(({ field, operator }) => field === name && operator === 'eq');
+  const ofFunction = equal('functionId');
+  if (ofFunction !== undefined) return { index: 'INDEXED BY executions_function', covered: [ofFunction] };
+  const ofProject = equal('projectId');
+  if (ofProject === undefined) return { index: 'NOT INDEXED', covered: [] };
+  const covered = [ofProject];
+  const isWithoutSuccess = filters.some(
+    (filter) => filter.field === 'status' && !choicesLetThrough(STATUSES, filter).includes(SUCCESS),
+  );
+  if (!isWithoutSuccess) return { index: 'INDEXED BY executions_project', covered };
+  return { index: 'INDEXED BY executions_unsuccessful', covered, condition: `status != ${SUCCESS}` };
 }
 
 function toRecord(row: ExecutionRow): ExecutionRecord {

@@ -1,7 +1,8 @@
-import type { CodeDocument, FunctionRecord, FunctionStore, Page } from '../store.ts';
+import type { Chunks, CodeDocument, Filter, FunctionRecord, FunctionStore, Page, Scope } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
-import { filterSql, textColumn, type FilterColumns } from './filter.ts';
+import { inScope, textColumn, type FilterColumns } from './filter.ts';
 import type { GroupCommit, GroupPart } from './group-commit.ts';
+import { KeysetList, type Road } from './keyset-list.ts';
 
 interface FunctionRow {
   id: string;
@@ -45,32 +46,43 @@ const FILTERS: FilterColumns = {
   name: textColumn('name'),
   description: textColumn('description'),
 };
-const MAX_PAGE_ENDS = 1_000;
+/** About what the columns of a row take, but its code. */
+const ROW_BYTES = 500;
 
 export class SqliteFunctions implements FunctionStore, GroupPart {
-  readonly #database: Database;
   readonly #commit: GroupCommit;
   readonly #put: Statement<Value[]>;
   readonly #get: Statement<[string], FunctionRow>;
+  readonly #getInScope: Statement<[string, Scope, Scope], FunctionRow>;
   readonly #delete: Statement<[string]>;
   readonly #addCount: Statement<[number, number, string]>;
+  readonly #list: KeysetList<FunctionRow>;
   readonly #hasRuntime: Statement<[string], { one: number }>;
   readonly #hasDigest: Statement<[string], { one: number }>;
   /** Executions inserted by the group that is being committed, by function: one update each instead of one a row. */
   readonly #counts = new Map<string, number>();
-  /** When the last function of a page was created, by its id: the next page follows it also if it was deleted since. */
-  readonly #pageEnds = new Map<string, number>();
 
   constructor(database: Database, commit: GroupCommit) {
-    this.#database = database;
     this.#commit = commit;
     commit.addPart(this);
     this.#put = database.prepare(
       `INSERT OR REPLACE INTO functions (${COLUMNS}) VALUES (${NAMES.map(() => '?').join(', ')})`,
     );
     this.#get = database.prepare(`SELECT ${COLUMNS} FROM functions WHERE id = ?`);
+    this.#getInScope = database.prepare(
+      `SELECT ${COLUMNS} FROM functions WHERE id = ? AND (? IS NULL OR project_id = ?)`,
+    );
     this.#delete = database.prepare('DELETE FROM functions WHERE id = ?');
     this.#addCount = database.prepare('UPDATE functions SET count = count + ?, updated_at = ? WHERE id = ?');
+    this.#list = new KeysetList(database, commit, {
+      table: 'functions',
+      select: `SELECT ${COLUMNS}`,
+      order: ['created_at', 'id'],
+      start: [-1, ''],
+      columns: FILTERS,
+      roadOf,
+      bytesOf: ({ code }) => ROW_BYTES + code.length,
+    });
     this.#hasRuntime = database.prepare('SELECT 1 AS one FROM functions WHERE runtime_id = ? LIMIT 1');
     this.#hasDigest = database.prepare('SELECT 1 AS one FROM functions WHERE package_digest = ? LIMIT 1');
   }
@@ -79,22 +91,15 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     return this.#commit.write(() => this.#write(record));
   }
 
-  get(id: string): Promise<FunctionRecord | undefined> {
-    return this.#commit.read(() => toRecord(this.#get.get(id)));
+  get(id: string, scope: Scope): Promise<FunctionRecord | undefined> {
+    return this.#commit.read(() => toRecord(this.#getInScope.get(id, scope, scope)));
   }
 
-  list({ filters, after, limit }: Page): Promise<FunctionRecord[]> {
-    return this.#commit.read(() => {
-      const last = after === undefined ? 0 : this.#createdAt(after);
-      if (last === undefined) return [];
-      const { sql, values } = filterSql(filters, FILTERS);
-      const statement = this.#database.prepare(
-        `SELECT ${COLUMNS} FROM functions WHERE ${sql} AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?`,
-      );
-      const rows = statement.all(...values, last, after ?? '', limit) as FunctionRow[];
-      if (rows.length === limit && limit > 0) this.#rememberPageEnd(rows.at(-1)!);
-      return rows.map((row) => toRecord(row)!);
-    });
+  async *list({ scope, filters, after, limit }: Page): Chunks<FunctionRecord> {
+    const place = after === undefined ? undefined : [after.createdAt, after.id];
+    for await (const rows of this.#list.read(inScope(scope, filters), place, limit)) {
+      yield rows.map((row) => toRecord(row)!);
+    }
   }
 
   update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined> {
@@ -135,16 +140,6 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     this.#counts.clear();
   }
 
-  #rememberPageEnd({ id, created_at: createdAt }: FunctionRow): void {
-    this.#pageEnds.delete(id); // so that it becomes the youngest
-    this.#pageEnds.set(id, createdAt);
-    if (this.#pageEnds.size > MAX_PAGE_ENDS) this.#pageEnds.delete(this.#pageEnds.keys().next().value!);
-  }
-
-  #createdAt(id: string): number | undefined {
-    return this.#get.get(id)?.created_at ?? this.#pageEnds.get(id);
-  }
-
   #write(record: FunctionRecord): void {
     this.#put.run(
       record.id,
@@ -164,6 +159,12 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
       record.updatedAt,
     );
   }
+}
+
+function roadOf(filters: readonly Filter[]): Road {
+  const ofProject = filters.find(({ field, operator }) => field === 'projectId' && operator === 'eq');
+  if (ofProject === undefined) return { index: 'INDEXED BY functions_order', covered: [] };
+  return { index: 'INDEXED BY functions_project', covered: [ofProject] };
 }
 
 function toRecord(row: FunctionRow | undefined): FunctionRecord | undefined {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { adminOf } from '../../support/access.ts';
 import { runtimeRecord } from '../../support/store-records.ts';
 import { startResourceServer } from '../../support/resource-server.ts';
 
@@ -84,7 +85,7 @@ test('runtimes are listed and shown', async (t) => {
   assert.equal(one.status, 200);
   assert.equal(one.json['id'], runtimeId);
   assert.deepEqual(list.json, { runtimes: [one.json] });
-  assert.equal((await send('GET', '/v1/runtimes?limit=1')).json['faultstring'], 'Unknown argument: "limit"');
+  assert.equal((await send('GET', '/v1/runtimes?name=x')).json['faultstring'], 'Unknown argument: "name"');
 });
 
 test('an id that is none is refused, an unknown one is not found', async (t) => {
@@ -128,7 +129,7 @@ test('a runtime in use stays, another one goes', async (t) => {
   const refused = await send('DELETE', path);
   assert.deepEqual([refused.status, refused.json['faultstring']], [403, `Runtime ${runtimeId} is still in use.`]);
 
-  await functions.delete({ projectId: 'default', isAdmin: true }, record.id);
+  await functions.delete(adminOf('default'), record.id);
   const gone = await send('DELETE', path);
   assert.deepEqual([gone.status, gone.text], [204, '']);
 });

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { ConfigError, loadConfig, type Config } from '../../../gateway/config/load.ts';
+import { ConfigError } from '../../../gateway/config/config-error.ts';
+import { loadConfig, type Config } from '../../../gateway/config/load.ts';
 
 interface Sources {
   readonly file?: string;
@@ -104,11 +105,31 @@ describe('the configuration', () => {
     assert.equal(config.engine.functionConcurrency, 5);
   });
 
-  test('refuses authentication and TLS while there is neither', (t) => {
-    const faults = faultsOf(t, { file: '[pecan]\nauth_enable = true\n[api]\nenable_ssl_api = on' });
-    assert.equal(faults.length, 2);
-    assert.match(faults[0]!, /authentication is not available yet/);
-    assert.match(faults[1]!, /TLS is not available yet/);
+  test('refuses TLS while there is none', (t) => {
+    const [fault, ...others] = faultsOf(t, { file: '[api]\nenable_ssl_api = on' });
+    assert.match(fault!, /TLS is not available yet/);
+    assert.deepEqual(others, []);
+  });
+
+  test('never leaves it open whether callers are authenticated', (t) => {
+    const auth = (text: string) => faultsOf(t, { file: text }).join();
+    const ON = '[auth]\ntype = static\ncredentials_file = users.yaml\n';
+    assert.equal(auth(ON), '');
+    assert.equal(auth(`${ON}[pecan]\nauth_enable = true`), '');
+    assert.equal(auth('[pecan]\nauth_enable = false\n[auth]\ntype = none'), '');
+    assert.match(auth('[pecan]\nauth_enable = true'), /auth_enable needs an authenticator/);
+    assert.match(auth(`${ON}[pecan]\nauth_enable = false`), /auth_enable is false, but \[auth\] type is static/);
+    assert.match(auth('[auth]\ntype = static'), /type = static needs a credentials_file/);
+    assert.match(auth('[auth]\ncredentials_file = users.yaml'), /credentials_file needs \[auth\] type = static/);
+  });
+
+  test('listens on loopback unless callers are authenticated or it says otherwise', (t) => {
+    const host = (environment: Record<string, string>) => load(t, { environment }).config.api.host;
+    const on = { QINLING_AUTH_TYPE: 'static', QINLING_AUTH_CREDENTIALS_FILE: 'users.yaml' };
+    assert.equal(host({}), '127.0.0.1');
+    assert.equal(host(on), '0.0.0.0');
+    assert.equal(host({ ...on, QINLING_API_HOST: '::1' }), '::1');
+    assert.equal(load(t, { environment: on }).config.auth.credentialsFile, resolve('users.yaml'));
   });
 
   test('refuses limits that contradict each other', (t) => {

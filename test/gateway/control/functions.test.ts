@@ -3,15 +3,17 @@ import { buffer } from 'node:stream/consumers';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ANYBODY, type Caller } from '../../../gateway/auth/caller.ts';
+import { ANYBODY, ownOnly, type Access } from '../../../gateway/auth/access.ts';
 import { QinlingError } from '../../../gateway/errors.ts';
 import type { FunctionRecord } from '../../../gateway/store/store.ts';
+import { collect } from '../../support/collect.ts';
+import { accessOf, adminOf } from '../../support/access.ts';
 import { openFunctionsRig, request, type FunctionsRig } from '../../support/functions-rig.ts';
 import { zipOf } from '../../support/zip.ts';
 
-const OF_A: Caller = { projectId: 'a', isAdmin: false };
-const OF_B: Caller = { projectId: 'b', isAdmin: false };
-const ADMIN_OF_B: Caller = { projectId: 'b', isAdmin: true };
+const OF_A = accessOf('a');
+const OF_B = accessOf('b');
+const ADMIN_OF_B = adminOf('b');
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 const MD5 = /^[0-9a-f]{32}$/;
 
@@ -56,7 +58,7 @@ test('a new function has the defaults, its package and its tar', async (t) => {
     createdAt: record.createdAt,
     updatedAt: null,
   });
-  assert.deepEqual(await store.functions.get(record.id), record);
+  assert.deepEqual(await store.functions.get(record.id, null), record);
   assert.deepEqual(files(), filesOf(record));
   assert.ok(await storage.openTar(record.packageDigest!).then((file) => file?.stream.destroy()));
 });
@@ -136,7 +138,7 @@ for (const [what, fieldsOf, message] of REFUSED) {
   test(`a function ${what} is refused, and leaves nothing`, async (t) => {
     const rig = await openFunctionsRig(t);
     await rejects(rig.create('x', fieldsOf(rig)), 'INVALID_INPUT', message);
-    assert.deepEqual(await rig.store.functions.list({ filters: [], limit: 9 }), []);
+    assert.deepEqual(await collect(rig.store.functions.list({ scope: null, filters: [], limit: 9 })), []);
     assert.deepEqual(rig.files(), []);
   });
 }
@@ -174,7 +176,7 @@ test('a function whose runtime is deleted while its package is read is refused, 
 
   await assert.rejects(creation, { httpStatus: 404 }).catch(() => assert.rejects(creation, { httpStatus: 400 }));
 
-  assert.deepEqual(await store.functions.list({ filters: [], limit: 9 }), []);
+  assert.deepEqual(await collect(store.functions.list({ scope: null, filters: [], limit: 9 })), []);
   assert.deepEqual(files(), []);
 });
 
@@ -190,16 +192,22 @@ test('functions of other projects are not there, save for administrators', async
   await rejects(functions.download(OF_B, mine.id), 'NOT_FOUND', missing);
   await rejects(functions.update(OF_B, mine.id, request({ name: 'x' })), 'NOT_FOUND', missing);
   await rejects(functions.delete(OF_B, mine.id), 'NOT_FOUND', missing);
-  await rejects(functions.delete(ADMIN_OF_B, mine.id), 'NOT_ALLOWED', 'Function can only be deleted by its owner.');
 
-  const listed = async (caller: Caller) => {
-    const records: FunctionRecord[] = [];
-    for await (const page of functions.list(caller, [])) records.push(...page);
-    return records;
-  };
+  const listed = (caller: Access) => collect(functions.list(caller, { filters: [] }));
   assert.deepEqual(await listed(OF_A), [mine]);
-  assert.deepEqual(await listed(ADMIN_OF_B), [theirs]);
-  assert.deepEqual(await listed(ANYBODY), []);
+  assert.deepEqual(await listed(ownOnly(ADMIN_OF_B)), [theirs]);
+  assert.deepEqual((await listed(ADMIN_OF_B)).length, 2);
+});
+
+test('a function is deleted by its owner, and by nobody else unless policy says so', async (t) => {
+  const { create, functions } = await openFunctionsRig(t);
+  const [one, two] = [await create('x', {}, OF_A), await create('x', {}, OF_A)];
+
+  const refused = functions.delete(ownOnly(ADMIN_OF_B), one.id);
+  await rejects(refused, 'NOT_ALLOWED', 'Function can only be deleted by its owner.');
+  await functions.delete(OF_A, one.id);
+  await functions.delete(ADMIN_OF_B, two.id);
+  for (const { id } of [one, two]) await rejects(functions.get(OF_A, id), 'NOT_FOUND', `Function not found [id=${id}]`);
 });
 
 test('an administrator may change a function of another project, and it stays there', async (t) => {
@@ -241,7 +249,7 @@ test('name, description and timeout change without a word to the workers', async
   const expected = { ...record, name: 'new', description: '', timeoutSeconds: 60, updatedAt: changed.updatedAt };
   assert.deepEqual(changed, expected);
   assert.ok(changed.updatedAt !== null);
-  assert.deepEqual(await store.functions.get(record.id), changed);
+  assert.deepEqual(await store.functions.get(record.id, null), changed);
   assert.deepEqual(changes, [record.id]);
 });
 

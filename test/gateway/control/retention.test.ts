@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { Retention } from '../../../gateway/control/retention.ts';
 import type { ExecutionStore } from '../../../gateway/store/store.ts';
+import { collect } from '../../support/collect.ts';
 import { executionRecord, finalRecord } from '../../support/store-records.ts';
 import { openThrowAwayStore } from '../../support/throw-away-store.ts';
 
@@ -20,7 +21,7 @@ test('old records go in small batches, running ones and young ones stay', async 
   await untilRemoved(1_200);
 
   assert.deepEqual(removed, [500, 500, 200]);
-  assert.deepEqual(await executions.list({ filters: [], limit: 9 }), [running, ...young]);
+  assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 9 })), [running, ...young]);
 });
 
 test('records beyond the newest so many go', async (t) => {
@@ -32,7 +33,7 @@ test('records beyond the newest so many go', async (t) => {
   start(t, watched, { maxAgeMs: 100_000 * DAY_MS, maxCount: 2, onFault: unexpected });
   await untilRemoved(3);
 
-  assert.deepEqual(await executions.list({ filters: [], limit: 9 }), records.slice(3));
+  assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 9 })), records.slice(3));
 });
 
 test('what grows old later goes in a later round, also after a round that failed', async (t) => {
@@ -47,7 +48,7 @@ test('what grows old later goes in a later round, also after a round that failed
   await untilRemoved(1);
 
   assert.deepEqual(faults, [fault]);
-  assert.deepEqual(await executions.list({ filters: [], limit: 9 }), []);
+  assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 9 })), []);
 });
 
 test('the batch under way at the end is the last', async (t) => {

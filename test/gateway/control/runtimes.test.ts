@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { ANYBODY, type Caller } from '../../../gateway/auth/caller.ts';
+import { ANYBODY, type Access } from '../../../gateway/auth/access.ts';
 import { Runtimes, type NewRuntime, type PoolCapacity } from '../../../gateway/control/runtimes.ts';
 import { QinlingError, invalidInput } from '../../../gateway/errors.ts';
 import type { RuntimeRecord, Store } from '../../../gateway/store/store.ts';
+import { collect } from '../../support/collect.ts';
+import { accessOf, adminOf } from '../../support/access.ts';
 import { FakeOrchestrator } from '../../support/fake-orchestrator.ts';
 import { functionRecord, runtimeRecord } from '../../support/store-records.ts';
 import { openThrowAwayStore } from '../../support/throw-away-store.ts';
 
-const OF_A: Caller = { projectId: 'a', isAdmin: false };
-const OF_B: Caller = { projectId: 'b', isAdmin: false };
+const OF_A = accessOf('a');
+const OF_B = accessOf('b');
 const REQUEST: NewRuntime = { name: 'python', image: 'one', description: null, isPublic: true, isTrusted: true };
 
 interface RigOptions {
@@ -30,7 +32,7 @@ async function rig(t: TestContext, { timeoutMs = 60_000, store: given }: RigOpti
   const runtimes = new Runtimes(store, orchestrator, poolUsage, { timeoutMs, onFault });
   t.after(() => runtimes.close());
   /** A runtime whose pool is there. */
-  const available = async (request = REQUEST, caller: Caller = ANYBODY) => {
+  const available = async (request = REQUEST, caller = ANYBODY) => {
     const { id } = await runtimes.create(caller, request);
     (await orchestrator.next()).succeed();
     return until(runtimes, id, (record) => record?.status === 'available');
@@ -96,11 +98,11 @@ test('public runtimes are seen by every project, private ones by their own and b
   const open = await available(REQUEST, OF_A);
   const closed = await available({ ...REQUEST, isPublic: false }, OF_A);
 
-  const ids = async (caller: Caller) => new Set((await runtimes.list(caller)).map(({ id }) => id));
+  const ids = async (caller: Access) => new Set((await collect(runtimes.list(caller, {}))).map(({ id }) => id));
   assert.deepEqual(await ids(OF_A), new Set([open.id, closed.id]));
   assert.deepEqual(await ids(OF_B), new Set([open.id]));
   assert.equal(runtimes.get(OF_B, open.id).id, open.id);
-  assert.equal(runtimes.get({ projectId: 'b', isAdmin: true }, closed.id).id, closed.id);
+  assert.equal(runtimes.get(adminOf('b'), closed.id).id, closed.id);
   assert.throws(() => runtimes.get(OF_B, closed.id), { message: `Runtime not found [id=${closed.id}]` });
   await rejects(runtimes.update(OF_B, closed.id, { name: 'x' }), 'NOT_FOUND', `Runtime not found [id=${closed.id}]`);
   await rejects(runtimes.delete(OF_B, closed.id), 'NOT_FOUND', `Runtime not found [id=${closed.id}]`);

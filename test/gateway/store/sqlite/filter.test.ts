@@ -7,6 +7,7 @@ import type { FilterOperator } from '../../../../gateway/store/store.ts';
 const columns = {
   name: textColumn('name'),
   owner: { sql: 'owner', textSql: 'text_of(owner)', toValue: (text: string) => (text === 'me' ? 1 : undefined) },
+  state: { sql: 'state', choices: ['off', 'on', 'none'] },
 };
 
 test('no filter lets everything through', () => {
@@ -21,17 +22,29 @@ test('equality compares the column itself, order and search its text', () => {
   assert.deepEqual(sqlOf('has'), { sql: 'instr(text_of(owner), ?) > 0', values: ['me'] });
 });
 
-test('a value that no record can have is equal to none', () => {
-  const { sql, values } = filterSql([{ field: 'owner', operator: 'in', values: ['you', 'they'] }], columns);
+test('where no record can have a value, none is equal to it and every one differs from it', () => {
+  const sqlOf = (operator: FilterOperator) =>
+    filterSql([{ field: 'owner', operator, values: ['you', 'they'] }], columns)?.sql;
 
-  assert.deepEqual([sql, values], ['owner IN ()', []]);
+  assert.deepEqual([sqlOf('eq'), sqlOf('in'), sqlOf('neq'), sqlOf('nin')], [undefined, undefined, '1', '1']);
+});
+
+test('a field of few texts is compared before the query', () => {
+  const sqlOf = (operator: FilterOperator, ...values: string[]) =>
+    filterSql([{ field: 'state', operator, values }], columns)?.sql;
+
+  assert.equal(sqlOf('neq', 'on'), 'state IN (0, 2)');
+  assert.equal(sqlOf('has', 'of'), 'state IN (0)');
+  assert.equal(sqlOf('lt', 'on'), 'state IN (0, 2)');
+  assert.equal(sqlOf('in', 'on', 'gone'), 'state IN (1)');
+  assert.equal(sqlOf('eq', 'gone'), undefined);
 });
 
 test("nothing of the caller's text becomes SQL", () => {
   const operator = fc.constantFrom<FilterOperator>('eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'in', 'nin', 'has');
   const property = fc.property(operator, fc.array(fc.string(), { minLength: 1 }), (anyOperator, values) => {
-    const { sql } = filterSql([{ field: 'name', operator: anyOperator, values }], columns);
-    assert.match(sql, /^[a-zA-Z_ (),?<>=0]+$/);
+    const conditions = filterSql([{ field: 'name', operator: anyOperator, values }], columns);
+    assert.match(conditions!.sql, /^[a-zA-Z_ (),?<>=0]+$/);
   });
   fc.assert(property);
 });

@@ -29,7 +29,7 @@ test('an execution whose promise resolved is there after the process was killed'
   t.after(() => store.close());
 
   assert.ok(ids.length >= 500);
-  for (const id of ids) assert.equal((await store.executions.get(id))?.id, id);
+  for (const id of ids) assert.equal((await store.executions.get(id, null))?.id, id);
   assert.equal(Buffer.from((await store.executions.getLog(ids.at(-1)!))!.text).toString(), 'printed');
 });
 

@@ -1,0 +1,118 @@
+import { mkdirSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import { DataDirectory } from '../gateway/data-directory.ts';
+import { ExecutionIds } from '../gateway/execution-id.ts';
+import { openSqliteStore } from '../gateway/store/sqlite/sqlite-store.ts';
+import { ExecutionStatus, type ExecutionRecord, type FunctionRecord, type Store } from '../gateway/store/store.ts';
+import { makeFolder, Server } from '../test/support/server.ts';
+import { finalRecord, functionRecord } from '../test/support/store-records.ts';
+import type { CleanUp } from './clean-up.ts';
+import { PROBE_SOCKET, type Observation } from './probe.ts';
+
+const GROUP = 1_000;
+/** Functions that have executions; the others were never called. A thousand rows have a hundred of each kind below. */
+const CALLED = 10;
+const FAILED_EVERY = 10;
+const DESCRIBED_EVERY = 3;
+
+/** The product over a database with many records, observed from inside. */
+export class FilledProduct {
+  readonly url: string;
+  /** A function that has a tenth of the executions. */
+  readonly functionId: string;
+  /** A text that one execution, in the middle, has in its description. */
+  readonly rareText: string;
+  /** Records in the middle of the lists. */
+  readonly middle: Middle;
+  readonly #socket: string;
+
+  private constructor(url: string, socket: string, { functionId, rareText, middle }: Filling) {
+    this.url = url;
+    this.#socket = socket;
+    this.functionId = functionId;
+    this.rareText = rareText;
+    this.middle = middle;
+  }
+
+  /** Starts it with so many functions and executions. */
+  static async start(cleanUp: CleanUp, rows: number): Promise<FilledProduct> {
+    const { path } = makeFolder(cleanUp);
+    const data = new DataDirectory(join(path, 'data'));
+    const store = await openSqliteStore({ path: data.database, synchronous: 'normal' });
+    const filling = await fill(store, rows);
+    await store.close();
+    data.close();
+    const socket = join(path, 'probe');
+    mkdirSync(join(path, 'work'));
+    const probe = new URL('./probe.js', import.meta.url);
+    const server = await Server.start(cleanUp, path, {
+      environment: {
+        NODE_OPTIONS: `--import=${probe.href}`,
+        [PROBE_SOCKET]: socket,
+        QINLING_DEFAULT_LOG_LEVEL: 'warn',
+      },
+    });
+    cleanUp.after(() => server.stop());
+    return new FilledProduct(server.url, socket, filling);
+  }
+
+  /** What its process went through since it was asked last. */
+  async observe(): Promise<Observation> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of await this.#ask()) chunks.push(chunk as Buffer);
+    return JSON.parse(Buffer.concat(chunks).toString()) as Observation;
+  }
+
+  #ask(): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      get({ socketPath: this.#socket, path: '/' }, resolve).on('error', reject);
+    });
+  }
+}
+
+interface Middle {
+  readonly functionId: string;
+  readonly executionId: string;
+}
+
+interface Filling {
+  readonly functionId: string;
+  readonly rareText: string;
+  readonly middle: Middle;
+}
+
+async function fill(store: Store, rows: number): Promise<Filling> {
+  const called: string[] = [];
+  const middle = { functionId: '', executionId: '' };
+  await inGroups(rows, (index) => {
+    const record: FunctionRecord = functionRecord({ name: `function ${index}`, description: 'Made for the bench' });
+    if (called.length < CALLED) called.push(record.id);
+    if (index * 2 === rows) middle.functionId = record.id;
+    return store.functions.insert(record);
+  });
+  const ids = new ExecutionIds();
+  const template = finalRecord({ output: JSON.stringify('x'.repeat(100)) });
+  const begunAt = Date.now() - rows;
+  const rareText = `Job number ${Math.floor(rows / 2)}.`;
+  await inGroups(rows, (index) => {
+    const createdAt = begunAt + index; // of late, so that they are not removed for their age
+    const record: ExecutionRecord = {
+      ...template,
+      id: ids.next(createdAt),
+      functionId: called[index % called.length]!,
+      status: index % FAILED_EVERY === 0 ? ExecutionStatus.Failed : ExecutionStatus.Success,
+      description: index % DESCRIBED_EVERY === 0 || index * 2 === rows ? `Created by Job number ${index}.` : null,
+      createdAt,
+    };
+    if (index * 2 === rows) middle.executionId = record.id;
+    return store.executions.insert(record, null);
+  });
+  return { functionId: called[0]!, rareText, middle };
+}
+
+async function inGroups(count: number, insert: (index: number) => Promise<void>): Promise<void> {
+  for (let index = 0; index < count; index += GROUP) {
+    await Promise.all(Array.from({ length: Math.min(GROUP, count - index) }, (_, offset) => insert(index + offset)));
+  }
+}

@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CleanUp } from './clean-up.ts';
+import { FilledProduct } from './filled-product.ts';
+import { formatTable, percentile } from './harness.ts';
+import { HttpClient } from './http-client.ts';
+import type { Question, QuestionOptions } from './question.ts';
+
+const ROWS = 100_000;
+const MIB = 1024 * 1024;
+/** Each record has it once. */
+const RECORD = '"created_at":';
+/** What a slow client reads at a time, and how long it waits then. */
+const SLOW_BYTES = 256 * 1024;
+const SLOW_MS = 25;
+
+/** A list that is read to its end while somebody else calls. */
+interface Report {
+  readonly name: string;
+  readonly records: number;
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly maxDelayMs: number;
+  readonly maxTurnCpuMs: number;
+  readonly otherP99Ms: number;
+  readonly rssBeforeMib: number;
+  readonly maxRssMib: number;
+}
+
+interface Listed {
+  readonly name: string;
+  readonly path: string;
+  /** Reads slowly. */
+  readonly isSlow?: boolean;
+}
+
+export const longLists: Question = {
+  name: 'long-lists',
+  help: 'Lists of 100,000 records: what they do to calls meanwhile, and to memory.',
+  run: async ({ isShort, cleanUp, print }: QuestionOptions) => {
+    const product = await FilledProduct.start(cleanUp, ROWS);
+    const reports: Report[] = [];
+    for (const listed of listsOf(product, isShort)) reports.push(await measure(cleanUp, product, listed));
+    print(format(reports));
+    return { rows: ROWS, reports };
+  },
+};
+
+function listsOf({ functionId, rareText }: FilledProduct, isShort: boolean): Listed[] {
+  const executions = (query: string) => `/v1/executions${query === '' ? '' : `?${query}`}`;
+  const all: Listed[] = [
+    { name: 'functions', path: '/v1/functions' },
+    { name: 'executions', path: executions('') },
+    { name: 'executions, description=has: (one)', path: executions(`description=has:${encodeURIComponent(rareText)}`) },
+    { name: 'executions, status=neq:success', path: executions('status=neq:success') },
+    { name: 'executions, a slow client', path: executions(''), isSlow: true },
+    { name: 'executions, description=has: (a third)', path: executions('description=has:Job') },
+    { name: 'executions, status=success', path: executions('status=success') },
+    { name: 'executions, function_id', path: executions(`function_id=${functionId}`) },
+    { name: 'executions, function_id=in:', path: executions(`function_id=in:${functionId},x`) },
+    { name: 'executions, function_id=neq:', path: executions(`function_id=neq:${functionId}`) },
+    { name: 'executions, function_id=has: (none)', path: executions('function_id=has:nothing') },
+  ];
+  return isShort ? all.slice(0, 4) : all;
+}
+
+async function measure(cleanUp: CleanUp, product: FilledProduct, { name, path, isSlow }: Listed): Promise<Report> {
+  const { rssBytes } = await product.observe();
+  const others = new Others(`${product.url}/v1/executions?limit=1`);
+  cleanUp.after(async () => void (await others.stop()));
+  const begunAtMs = performance.now();
+  const { bytes, records } = await readList(product.url + path, isSlow === true);
+  const durationMs = performance.now() - begunAtMs;
+  const latencies = await others.stop();
+  const { maxDelayMs, maxTurnCpuMs, maxRssBytes } = await product.observe();
+  return {
+    name,
+    records,
+    bytes,
+    durationMs,
+    maxDelayMs,
+    maxTurnCpuMs,
+    otherP99Ms: latencies.length === 0 ? 0 : percentile(latencies, 0.99),
+    rssBeforeMib: rssBytes / MIB,
+    maxRssMib: maxRssBytes / MIB,
+  };
+}
+
+/** Somebody else: one short call after the other, as long as it is not stopped. */
+class Others {
+  readonly #client = new HttpClient();
+  readonly #latencies: number[] = [];
+  readonly #ended: Promise<void>;
+  #isStopped = false;
+
+  constructor(url: string) {
+    this.#ended = this.#call(url);
+  }
+
+  /** Resolves with how long each call took, in milliseconds. */
+  async stop(): Promise<readonly number[]> {
+    this.#isStopped = true;
+    await this.#ended;
+    this.#client.close();
+    return this.#latencies;
+  }
+
+  async #call(url: string): Promise<void> {
+    while (!this.#isStopped) {
+      const begunAtMs = performance.now();
+      await this.#client.ask('GET', url, 200);
+      this.#latencies.push(performance.now() - begunAtMs);
+    }
+  }
+}
+
+/** Reads a list to its end, and counts its records. */
+async function readList(url: string, isSlow: boolean): Promise<{ bytes: number; records: number }> {
+  const client = new HttpClient();
+  const response = await client.open('GET', url);
+  if (response.statusCode !== 200) throw new Error(`${url} was answered ${response.statusCode}`);
+  let [bytes, records, readAtOnce] = [0, 0, 0];
+  let end = '';
+  for await (const chunk of response.setEncoding('latin1')) {
+    const text = end + (chunk as string);
+    records += text.split(RECORD).length - 1;
+    end = text.slice(1 - RECORD.length); // too short to be counted twice
+    bytes += (chunk as string).length;
+    readAtOnce += (chunk as string).length;
+    if (!isSlow || readAtOnce < SLOW_BYTES) continue;
+    readAtOnce = 0;
+    await sleep(SLOW_MS);
+  }
+  client.close();
+  return { bytes, records };
+}
+
+function format(reports: readonly Report[]): string {
+  const rows = reports.map((report) => [
+    report.name,
+    String(report.records),
+    (report.bytes / MIB).toFixed(1),
+    (report.durationMs / 1000).toFixed(2),
+    report.maxDelayMs.toFixed(1),
+    report.maxTurnCpuMs.toFixed(1),
+    report.otherP99Ms.toFixed(1),
+    report.rssBeforeMib.toFixed(0),
+    report.maxRssMib.toFixed(0),
+  ]);
+  const heading = ['', 'records', 'MiB', 's', 'held up ms', 'CPU ms', 'others p99 ms', 'RSS before', 'RSS at most'];
+  return `long-lists, ${ROWS} functions and as many executions\n${formatTable([heading, ...rows])}`;
+}

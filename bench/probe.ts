@@ -1,0 +1,54 @@
+import { createServer } from 'node:http';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { isMainThread } from 'node:worker_threads';
+
+/**
+ * Looks at the process it is loaded into (`NODE_OPTIONS=--import=…/probe.js`): how long its event loop was held up, and
+ * its memory. Answers on the socket that the variable names with what was since it was asked last.
+ */
+export const PROBE_SOCKET = 'BENCH_PROBE_SOCKET';
+
+export interface Observation {
+  /** The longest time that a timer was late: by the process's own work, or as the machine had others to run. */
+  readonly maxDelayMs: number;
+  /** The most processor time between two turns of a timer: own work alone, with that of all its threads. */
+  readonly maxTurnCpuMs: number;
+  readonly rssBytes: number;
+  readonly maxRssBytes: number;
+}
+
+const TURN_MS = 1;
+const MEMORY_MS = 10;
+
+function observe(socket: string): void {
+  const delays = monitorEventLoopDelay({ resolution: TURN_MS });
+  delays.enable();
+  let maxTurnCpuMicros = 0;
+  let maxRssBytes = 0;
+  let usage = process.cpuUsage();
+  const lookAtProcessor = () => {
+    const { user, system } = process.cpuUsage(usage);
+    maxTurnCpuMicros = Math.max(maxTurnCpuMicros, user + system);
+    usage = process.cpuUsage();
+  };
+  const lookAtMemory = () => (maxRssBytes = Math.max(maxRssBytes, process.memoryUsage.rss()));
+  setInterval(lookAtProcessor, TURN_MS).unref();
+  setInterval(lookAtMemory, MEMORY_MS).unref();
+  const server = createServer((_, response) => {
+    lookAtMemory();
+    const observation: Observation = {
+      maxDelayMs: delays.max / 1e6,
+      maxTurnCpuMs: maxTurnCpuMicros / 1e3,
+      rssBytes: process.memoryUsage.rss(),
+      maxRssBytes,
+    };
+    delays.reset();
+    maxTurnCpuMicros = 0;
+    maxRssBytes = 0;
+    response.end(JSON.stringify(observation));
+  });
+  server.listen(socket).unref();
+}
+
+const socket = process.env[PROBE_SOCKET];
+if (socket !== undefined && isMainThread) observe(socket);

@@ -1,0 +1,80 @@
+import type { ExecutionRecord } from '../../store/store.ts';
+import { MAX_NAME_LENGTH, formatTime, formatTimeOrNull } from '../fields.ts';
+import { parseInput, renderInput } from '../input.ts';
+import { COMMON, boolean, choice, integer, json, text, type Resource } from './declaration.ts';
+
+const name = { maxLength: MAX_NAME_LENGTH, setOn: 'create', isNullable: true } as const;
+
+export const EXECUTION = {
+  name: 'execution',
+  title: 'Execution',
+  listKey: 'executions',
+  help: 'One requested run of a function.',
+  attributes: {
+    ...COMMON,
+    function_id: json(
+      { type: 'string', format: 'uuid' },
+      { setOn: 'create', help: 'The function; this or `function_alias` is required.' },
+    ),
+    function_version: integer({
+      setOn: 'create',
+      default: 0,
+      min: 0,
+      help: 'A published version; 0 is the function as it is now.',
+    }),
+    function_alias: text({ ...name, help: 'The name of an alias; goes before `function_id`.' }),
+    description: text({ ...name, help: 'For people.' }),
+    input: {
+      ...json(
+        { type: 'string' },
+        {
+          setOn: 'create',
+          isNullable: true,
+          help: 'Any text, or a JSON object; anything else counts as its JSON text.',
+        },
+        {},
+      ),
+      parse: parseInput,
+    },
+    sync: boolean({ setOn: 'create', default: true, help: 'False: the answer comes at once, the run later.' }),
+    status: choice(['running', 'success', 'failed', 'error'], {
+      help: '`failed`: the function raised, took too long or too much. `error`: it could not be run.',
+    }),
+    result: text({
+      isNullable: true,
+      help: 'JSON text: `output`, what the function returned or why it failed, and `duration` in seconds.',
+    }),
+    output: text({
+      isNullable: true,
+      help: 'JSON text: `result`, the same as `output` in `result`.',
+    }),
+  },
+} as const satisfies Resource;
+
+/** Hot. JSON text of an execution: what the language host wrote is spliced in unread, inside of JSON strings. */
+export function renderExecution(record: ExecutionRecord): string {
+  const { output } = record;
+  const result = renderResult(record);
+  const early = output === null ? 'null' : JSON.stringify(`{"result": ${output}}`);
+  return (
+    `{"id":"${record.id}","function_id":"${record.functionId}","function_version":${record.functionVersion},` +
+    `"function_alias":${JSON.stringify(record.functionAlias)},"description":${JSON.stringify(record.description)},` +
+    `"status":"${record.status}","sync":${record.isSync},"input":${JSON.stringify(renderInput(record.input))},` +
+    `"result":${result},"output":${early},"project_id":${JSON.stringify(record.projectId)},` +
+    `"created_at":"${formatTime(record.createdAt)}","updated_at":${JSON.stringify(formatTimeOrNull(record.updatedAt))}}`
+  );
+}
+
+function renderResult({ output, durationSeconds }: ExecutionRecord): string {
+  if (output === null && durationSeconds === null) return 'null';
+  const parts: string[] = [];
+  if (output !== null) parts.push(`"output": ${output}`);
+  if (durationSeconds !== null) parts.push(`"duration": ${pythonFloat(durationSeconds)}`);
+  return JSON.stringify(`{${parts.join(', ')}}`);
+}
+
+/** A duration as Python prints a float of three decimals. */
+function pythonFloat(seconds: number): string {
+  const rounded = Math.round(seconds * 1000) / 1000;
+  return Number.isInteger(rounded) ? `${rounded}.0` : String(rounded);
+}

@@ -1,0 +1,91 @@
+import { QinlingError } from '../errors.ts';
+import type { Call, CallEnd } from '../invoke/call.ts';
+import type { Invoker } from '../invoke/invoker.ts';
+import type { Target } from '../invoke/target.ts';
+import type { ExecutionRecord, ExecutionStore } from '../store/store.ts';
+import { inputBytes } from './execution-input.ts';
+import { timingOf, type OnDone } from './finished-call.ts';
+import type { OpenCalls } from './open-calls.ts';
+import { lostOutcome, toExecutionOutcome } from './outcome.ts';
+import { RunningRows, type SyncRun } from './running-rows.ts';
+
+export interface SyncRunsOptions {
+  /** How long a call may wait for a worker. */
+  readonly maxWaitingMs: number;
+  readonly onFault: (cause: unknown, message: string) => void;
+}
+
+/** Synchronous executions: run first, recorded at their end, answered when that is durable. */
+export class SyncRuns {
+  readonly #store: ExecutionStore;
+  readonly #openCalls: OpenCalls;
+  readonly #options: SyncRunsOptions;
+  readonly #runningRows: RunningRows;
+  #invoker!: Invoker;
+
+  constructor(store: ExecutionStore, openCalls: OpenCalls, options: SyncRunsOptions) {
+    this.#store = store;
+    this.#openCalls = openCalls;
+    this.#options = options;
+    this.#runningRows = new RunningRows(store, (cause) =>
+      options.onFault(cause, 'a running execution was not recorded'),
+    );
+  }
+
+  start(invoker: Invoker): void {
+    this.#invoker = invoker;
+  }
+
+  close(): void {
+    this.#runningRows.close();
+  }
+
+  /** Hot. */
+  run(record: ExecutionRecord, target: Target, onDone: OnDone): void {
+    this.#openCalls.opened();
+    const run: SyncRun = { record, call: undefined, isRecorded: false };
+    run.call = this.#invoker.invoke({
+      executionId: record.id,
+      target,
+      input: inputBytes(record),
+      deadlineMs: performance.now() + this.#options.maxWaitingMs,
+      prepare: undefined,
+      onEnd: (call, end) => this.#onEnd(run, call, end, onDone),
+    });
+    if (!run.call.isEnded) this.#runningRows.add(run);
+  }
+
+  #onEnd(run: SyncRun, call: Call, end: CallEnd, onDone: OnDone): void {
+    this.#runningRows.remove(run);
+    const isTurnedAway = end.kind === 'refused' && end.error.code !== 'UNAVAILABLE'; // it may come again; there is no record
+    if (isTurnedAway && !run.isRecorded) {
+      this.#openCalls.closed();
+      return onDone(end.error, undefined);
+    }
+    const outcome = toExecutionOutcome(end, call.target.timeoutMs / 1000) ?? lostOutcome();
+    const { log } = outcome;
+    const record: ExecutionRecord = {
+      ...run.record,
+      status: outcome.status,
+      output: outcome.output,
+      durationSeconds: outcome.durationSeconds,
+      updatedAt: Date.now(),
+    };
+    const written: Promise<unknown> = run.isRecorded
+      ? this.#store.settle(record.id, outcome)
+      : this.#store.insert(record, log);
+    written.then(
+      () => {
+        call.acknowledge();
+        this.#openCalls.closed();
+        onDone(undefined, { record, timing: timingOf(call) });
+      },
+      (cause: unknown) => {
+        call.acknowledge(); // the caller is told that there is no record
+        this.#openCalls.closed();
+        this.#options.onFault(cause, `execution ${record.id} was not recorded`);
+        onDone(new QinlingError('UNAVAILABLE', 'The execution could not be recorded.', { cause }), undefined);
+      },
+    );
+  }
+}
