@@ -245,7 +245,7 @@ export const schema = {
     },
     host_memory: {
       type: 'integer',
-      default: 64 * MIB,
+      default: 48 * MIB,
       min: 0,
       max: 16 * GIB,
       help: "Memory that a worker may use on top of its function's, for the language itself, bytes.",

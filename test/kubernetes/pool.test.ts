@@ -54,7 +54,7 @@ describeInstallation(
         seen.some((pod) => limitsOf(pod)['cpu'] === '700m'),
       );
       const bound = pods.find((pod) => limitsOf(pod)['cpu'] === '700m')!;
-      assert.equal(limitsOf(bound)['memory'], String((96 + 64) * 1024 * 1024));
+      assert.equal(limitsOf(bound)['memory'], String((96 + 48) * 1024 * 1024));
     });
 
     claim('replaces a worker that has had its function, and gives it no other one', async () => {

@@ -117,7 +117,7 @@ export class KubernetesClient {
     await new Promise<void>((resolve, reject) => {
       const onDone = (error: unknown) => {
         signal.removeEventListener('abort', stop);
-        if (error === null || error === undefined || signal.aborted) resolve();
+        if (error === null || error === undefined || signal.aborted || isSilence(error)) resolve();
         else reject(error instanceof Error ? error : new Error(JSON.stringify(error)));
       };
       const request = watch.watch(path, query, (type, object) => onEvent(type, object as T), onDone);
@@ -158,6 +158,11 @@ export class KubernetesClient {
 
 export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
+}
+
+/** The package ends a watch that gave nothing for half a minute: the connection may be dead. */
+function isSilence(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TimeoutError';
 }
 
 /** How the package hands out what a generated client would be given. */
