@@ -50,13 +50,14 @@ export class Agent {
     this.#hosts = hosts;
     const { gatewayUrl, agentName, workerCount, maxCacheBytes } = config;
     const directory = join(config.workDirectory, 'packages');
-    this.#packages = new PackageCache({ directory, url: gatewayUrl, token, maxBytes: maxCacheBytes });
+    const onWarning = (text: string) => log.warn(text);
+    this.#packages = new PackageCache({ directory, url: gatewayUrl, token, maxBytes: maxCacheBytes, onWarning });
     const context: WorkerContext = {
       hosts: new Map(hosts.map((host) => [host.runtime.name, host])),
       packages: this.#packages,
       send: (message) => this.#link.send(message),
       sendResult: (result) => this.#link.sendResult(result),
-      onWarning: (text) => log.warn(text),
+      onWarning,
       concurrency: 1,
       maxOutputBytes: 0,
     };
@@ -73,6 +74,7 @@ export class Agent {
         onBind: (bind) => this.#workers[bind.worker]?.bind(bind),
         onUnbind: (worker) => this.#workers[worker]?.unbind(),
         onInvoke: (invoke) => this.#workers[invoke.worker]?.invoke(invoke),
+        onFollow: (worker, executionId, onLog) => this.#workers[worker]?.follow(executionId, onLog),
         boundTargets: () =>
           this.#workers.flatMap((worker): [number, string][] =>
             worker.targetKey === undefined ? [] : [[worker.index, worker.targetKey]],
@@ -95,7 +97,7 @@ export class Agent {
     await Promise.all(this.#hosts.map((host) => host.close()));
     await Promise.all(this.#workers.map((worker) => worker.close()));
     await this.#socket.close();
-    this.#packages.close();
+    await this.#packages.close();
     this.#isolation.close();
   }
 }

@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { FrameBatch, decodeFrame } from '../protocol/codec.ts';
-import { FIRST_RECONNECT_MS, LAST_RECONNECT_MS, PROTOCOL_VERSION } from '../protocol/limits.ts';
+import { FIRST_RECONNECT_MS, LAST_RECONNECT_MS } from '../protocol/limits.ts';
 import {
   Kind,
   type AgentMessage,
   type Bind,
   type GatewayMessage,
   type Invoke,
+  type Log,
   type Result,
   type Welcome,
 } from '../protocol/message.ts';
+import { PROTOCOL_VERSION } from '../protocol/version.ts';
 import { Socket } from './socket.ts';
+
+/** Text of followed invocations is dropped while so much waits for the gateway. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 export const GatewayLinkState = { Away: 'away', Greeting: 'greeting', Ready: 'ready', Closed: 'closed' } as const;
 export type GatewayLinkState = (typeof GatewayLinkState)[keyof typeof GatewayLinkState];
@@ -21,6 +26,8 @@ export interface GatewayLinkHandler {
   onBind(bind: Bind): void;
   onUnbind(worker: number): void;
   onInvoke(invoke: Invoke): void;
+  /** An invocation that has no result yet is followed from now on, by a call of `onLog`; undefined: no more. */
+  onFollow(worker: number, executionId: string, onLog: OnLog | undefined): void;
   /** What Hello reports of workers. */
   boundTargets(): [worker: number, targetKey: string][];
 }
@@ -35,7 +42,11 @@ export interface GatewayLinkOptions {
   readonly log: { info(text: string): void; warn(text: string): void };
 }
 
+/** Text of an invocation, from this place in its log. */
+type OnLog = (offset: number, log: Uint8Array) => void;
+
 interface Held {
+  readonly worker: number;
   readonly executionId: string;
   result: Result | undefined;
 }
@@ -53,6 +64,8 @@ export class GatewayLink {
   readonly #handler: GatewayLinkHandler;
   readonly #instanceId = randomUUID();
   readonly #held = new Map<number, Held>();
+  /** Workers of followed invocations, by the invocations' names. */
+  readonly #followed = new Map<string, number>();
   #state: GatewayLinkState = GatewayLinkState.Away;
   #socket: Socket | undefined;
   #batch: FrameBatch | undefined;
@@ -88,6 +101,7 @@ export class GatewayLink {
     const held = this.#held.get(result.slot);
     if (held === undefined) return;
     held.result = result;
+    if (this.#followed.size > 0) this.#followed.delete(held.executionId);
     if (this.#state === GatewayLinkState.Ready) this.#batch!.add(result);
   }
 
@@ -138,6 +152,7 @@ export class GatewayLink {
   }
 
   #onFrame(frame: Uint8Array): void {
+    if (this.#state === GatewayLinkState.Closed) return; // sent before the gateway saw that we are going
     let messages: GatewayMessage[];
     try {
       messages = decodeFrame(frame) as GatewayMessage[];
@@ -158,12 +173,36 @@ export class GatewayLink {
       case Kind.Unbind:
         return this.#handler.onUnbind(message.worker);
       case Kind.Invoke:
-        this.#held.set(message.slot, { executionId: message.executionId, result: undefined });
+        this.#held.set(message.slot, { worker: message.worker, executionId: message.executionId, result: undefined });
         return this.#handler.onInvoke(message);
       case Kind.Ack:
         return this.#onAck(message.slots);
+      case Kind.Follow:
+        return this.#onFollow(message.slot, message.isWanted);
       default: // a kind for gateways has no meaning here
     }
+  }
+
+  #onFollow(slot: number, isWanted: boolean): void {
+    const held = this.#held.get(slot);
+    if (held === undefined || held.result !== undefined) return;
+    const { worker, executionId } = held;
+    if (isWanted) this.#followed.set(executionId, worker);
+    else this.#followed.delete(executionId);
+    const onLog: OnLog = (offset, log) => {
+      if (this.#held.get(slot) === held) this.#sendLog({ kind: Kind.Log, slot, offset, log });
+    };
+    this.#handler.onFollow(worker, executionId, isWanted ? onLog : undefined);
+  }
+
+  /** A link that is behind is spared: the Result brings all that it would have missed. */
+  #sendLog(log: Log): void {
+    if (this.#socket !== undefined && this.#socket.waitingBytes < MAX_WAITING_BYTES) this.send(log);
+  }
+
+  #forgetFollowed(): void {
+    for (const [executionId, worker] of this.#followed) this.#handler.onFollow(worker, executionId, undefined);
+    this.#followed.clear();
   }
 
   #onWelcome(welcome: Welcome): void {
@@ -189,6 +228,7 @@ export class GatewayLink {
     if (socket !== this.#socket) return;
     this.#socket = undefined;
     this.#batch = undefined;
+    this.#forgetFollowed();
     clearInterval(this.#silenceTimer);
     if (this.#state === GatewayLinkState.Closed) return;
     if (this.#state === GatewayLinkState.Ready) this.#options.log.warn(`link lost: ${reason}`);

@@ -48,8 +48,19 @@ export interface ChildExit {
   readonly log: Buffer;
 }
 
+/** What the agent asks of the parent about a child. */
+export interface ChildControl {
+  kill(): void;
+  /** Has the parent tell what this invocation prints; 0: nothing more. */
+  follow(id: number): void;
+}
+
+/** Text of an invocation, from this place in its log. */
+export type OnLog = (offset: number, log: Buffer) => void;
+
 interface Pending {
   readonly id: number;
+  readonly executionId: string;
   readonly timeoutMs: number;
   readonly onOutcome: (outcome: ChildOutcome) => void;
   startedAtMs: number;
@@ -67,9 +78,11 @@ export class HostChild {
   readonly name: string;
   readonly pid: number;
   readonly #connection: HostConnection;
-  readonly #kill: () => void;
+  readonly #control: ChildControl;
   readonly #pending: Pending[] = [];
   readonly #exitListeners: (() => void)[] = [];
+  /** Who follows which of the pending invocations. */
+  readonly #followers = new Map<Pending, OnLog>();
   #nextId = 1;
   #timer: NodeJS.Timeout | undefined;
   #load: { resolve: () => void; reject: (error: Error) => void; startedAtMs: number } | undefined;
@@ -79,16 +92,21 @@ export class HostChild {
   #exit: ChildExit | undefined;
   #isDead = false;
 
-  constructor(name: string, pid: number, connection: HostConnection, kill: () => void) {
+  constructor(name: string, pid: number, connection: HostConnection, control: ChildControl) {
     this.name = name;
     this.pid = pid;
     this.#connection = connection;
-    this.#kill = kill;
+    this.#control = control;
     connection.listen({ onFrame: (frame) => this.#onFrame(frame), onClosed: () => this.#onClosed() });
   }
 
   get inFlight(): number {
     return this.#pending.length;
+  }
+
+  /** Since when the invocation at the head runs (milliseconds of `performance.now()`); Infinity where there is none. */
+  get headSinceMs(): number {
+    return this.#pending[0]?.startedAtMs ?? Number.POSITIVE_INFINITY;
   }
 
   /** True while invocations may be given to it. */
@@ -124,16 +142,42 @@ export class HostChild {
 
   /** Hot. Gives it one more invocation; the time limit counts from when it is at the head. */
   invoke(executionId: string, input: Uint8Array, timeoutMs: number, onOutcome: (outcome: ChildOutcome) => void): void {
-    const pending: Pending = { id: this.#nextId++, timeoutMs, onOutcome, startedAtMs: 0 };
+    const pending: Pending = { id: this.#nextId++, executionId, timeoutMs, onOutcome, startedAtMs: 0 };
     this.#pending.push(pending);
     this.#connection.send(encodeHostInvoke(pending.id, executionId, input));
     if (this.#pending.length === 1) this.#startClock(pending);
   }
 
+  /**
+   * Has `onLog` called with what a pending invocation prints, as it prints it; undefined: no more. False: it is none of
+   * this child. All that is kept comes with the outcome, whatever came before.
+   */
+  follow(executionId: string, onLog: OnLog | undefined): boolean {
+    const pending = this.#pending.find((candidate) => candidate.executionId === executionId);
+    if (pending === undefined) return false;
+    if (onLog === undefined) this.#followers.delete(pending);
+    else this.#followers.set(pending, onLog);
+    if (pending === this.#pending[0]) this.#control.follow(onLog === undefined ? 0 : pending.id);
+    return true;
+  }
+
+  /**
+   * The parent read this in the log file, at a time when the invocation may have ended already and the file may have been
+   * the next one's. Its Result was written first then: whoever still waits for it, when what came before this frame is
+   * read, can be sure that the text is the invocation's.
+   */
+  onLog(id: number, offset: number, log: Buffer): void {
+    const deliver = (): void => {
+      const [head] = this.#pending;
+      if (head?.id === id && !this.#connection.isWithinFrame) this.#followers.get(head)?.(offset, log);
+    };
+    setImmediate(() => setImmediate(deliver)); // one whole turn: what was there to be read then has been read
+  }
+
   /** Ends the process with all that it started. */
   kill(): void {
     this.#isDying = true;
-    this.#kill();
+    this.#control.kill();
   }
 
   /** Its parent reports its end. What it wrote before is still read. */
@@ -148,6 +192,7 @@ export class HostChild {
   #startClock(pending: Pending): void {
     pending.startedAtMs = performance.now();
     clearTimeout(this.#timer);
+    if (this.#followers.size > 0 && this.#followers.has(pending)) this.#control.follow(pending.id);
     if (this.#isDying) return;
     this.#timer = setTimeout(() => {
       this.#timedOutId = pending.id;
@@ -181,6 +226,7 @@ export class HostChild {
     if (head === undefined || head.id !== id) return this.kill(); // user code wrote to our socket
     this.#pending.shift();
     clearTimeout(this.#timer);
+    if (this.#followers.size > 0 && this.#followers.delete(head)) this.#control.follow(0);
     const next = this.#pending[0];
     if (next !== undefined) this.#startClock(next);
     head.onOutcome({
@@ -202,6 +248,7 @@ export class HostChild {
     this.#isDead = true;
     clearTimeout(this.#timer);
     const [head, ...behind] = this.#pending.splice(0);
+    this.#followers.clear();
     const hasTimedOut = this.#timedOutId === (head?.id ?? LOADING);
     const kind = hasTimedOut ? 'timeout' : exit.how === ExitHow.Exited && exit.code === 0 ? 'exited' : 'killed';
     const nowMs = performance.now();

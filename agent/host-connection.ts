@@ -29,6 +29,11 @@ export class HostConnection {
     return this.#isClosed;
   }
 
+  /** True while a part of a frame has come, and its rest has not. */
+  get isWithinFrame(): boolean {
+    return this.#splitter.isWithinFrame;
+  }
+
   /** Who gets the frames from now on. */
   listen(events: HostConnectionEvents): void {
     this.#events = events;

@@ -12,6 +12,8 @@ export const HostKind = {
   LoadFailed: 8,
   Invoke: 9,
   Result: 10,
+  Follow: 11,
+  Log: 12,
 } as const;
 
 export const HostRole = { Parent: 0, Child: 1 } as const;
@@ -145,6 +147,11 @@ export class FrameSplitter {
 
   constructor(maxFrameBytes = MAX_HOST_FRAME_BYTES) {
     this.#maxFrameBytes = maxFrameBytes;
+  }
+
+  /** True while a part of a frame waits for its rest. */
+  get isWithinFrame(): boolean {
+    return this.#bytes > 0;
   }
 
   /** Hot. The frames that are complete with this chunk. Throws HostProtocolError for an impossible length. */

@@ -197,6 +197,9 @@ export class LanguageHost {
         this.#options.log.warn(`a process of ${this.runtime.name} ended before it was used: ${why}`);
       }
       if (member !== undefined) this.#bury(member, exit);
+    } else if (frame.kind === HostKind.Log) {
+      const child = this.#members.get(frame.text())?.child;
+      child?.onLog(frame.u32(), frame.u32(), frame.bytes());
     }
   }
 
@@ -211,7 +214,11 @@ export class LanguageHost {
   #adopt(member: Member): void {
     if (member.pid === 0 || member.connection === undefined || member.child !== undefined) return;
     this.#spawning--;
-    const child = new HostChild(member.name, member.pid, member.connection, () => this.#kill(member.name));
+    const { name, pid, connection } = member;
+    const child = new HostChild(name, pid, connection, {
+      kill: () => this.#kill(name),
+      follow: (id) => this.#parent?.send(new FrameWriter(HostKind.Follow).text(name).u32(id).finish()),
+    });
     member.child = child;
     const wake = this.#waiting.shift();
     if (wake !== undefined) wake(child);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { renameSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { Agent as HttpAgent, get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ export interface PackageCacheOptions {
   readonly token: () => string;
   /** Unused packages are removed, those not used for longest first, when all together hold more than this. */
   readonly maxBytes: number;
+  readonly onWarning: (text: string) => void;
 }
 
 interface CachedPackage {
@@ -30,7 +32,8 @@ export class PackageCache {
   readonly #http = new HttpAgent({ keepAlive: true, maxSockets: 8 });
   /** In the order of last use: a package is put back at the end when it is taken. */
   readonly #packages = new Map<string, CachedPackage>();
-  readonly #fetches = new Map<string, Promise<CachedPackage>>();
+  readonly #fetches = new Map<string, Promise<void>>();
+  readonly #removals = new Set<Promise<void>>();
   #bytes = 0;
   #fetchCount = 0;
 
@@ -40,7 +43,11 @@ export class PackageCache {
 
   /** The folder that holds the package, fetched if need be; every `take` is followed by one `giveBack`. */
   async take(digest: string): Promise<string> {
-    const cached = this.#packages.get(digest) ?? (await this.#fetchOnce(digest));
+    let cached = this.#packages.get(digest);
+    while (cached === undefined) {
+      await this.#fetchOnce(digest);
+      cached = this.#packages.get(digest); // it may have gone before we could say that we use it
+    }
     cached.users++;
     this.#packages.delete(digest);
     this.#packages.set(digest, cached);
@@ -51,14 +58,16 @@ export class PackageCache {
     const cached = this.#packages.get(digest);
     if (cached === undefined) return;
     cached.users--;
-    void this.#makeRoom();
+    this.#makeRoom();
   }
 
-  close(): void {
+  /** Resolves when what was to be removed is. */
+  async close(): Promise<void> {
     this.#http.destroy();
+    await Promise.all(this.#removals);
   }
 
-  #fetchOnce(digest: string): Promise<CachedPackage> {
+  #fetchOnce(digest: string): Promise<void> {
     let fetching = this.#fetches.get(digest);
     if (fetching === undefined) {
       fetching = this.#fetch(digest).finally(() => this.#fetches.delete(digest));
@@ -67,7 +76,7 @@ export class PackageCache {
     return fetching;
   }
 
-  async #fetch(digest: string): Promise<CachedPackage> {
+  async #fetch(digest: string): Promise<void> {
     if (!/^[0-9a-f]{64}$/.test(digest)) throw new Error('the package digest is no sha256');
     const directory = join(this.#options.directory, digest);
     const partial = join(this.#options.directory, `.${digest}.${this.#fetchCount++}`);
@@ -75,10 +84,8 @@ export class PackageCache {
     try {
       const bytes = await this.#unpack(digest, partial);
       await rename(partial, directory);
-      const cached = { directory, bytes, users: 0 };
-      this.#packages.set(digest, cached);
+      this.#packages.set(digest, { directory, bytes, users: 0 });
       this.#bytes += bytes;
-      return cached;
     } catch (error) {
       await rm(partial, { recursive: true, force: true });
       throw error;
@@ -118,15 +125,29 @@ export class PackageCache {
     });
   }
 
-  async #makeRoom(): Promise<void> {
+  #makeRoom(): void {
     for (const [digest, cached] of this.#packages) {
       if (this.#bytes <= this.#options.maxBytes) return;
       if (cached.users > 0) continue;
       this.#packages.delete(digest);
       this.#bytes -= cached.bytes;
-      const doomed = `${cached.directory}.removed.${this.#fetchCount++}`;
-      await rename(cached.directory, doomed);
-      await rm(doomed, { recursive: true, force: true });
+      this.#remove(cached.directory);
     }
+  }
+
+  /** Renamed in this turn: its place is free for whoever fetches the package again. */
+  #remove(directory: string): void {
+    const doomed = `${directory}.removed.${this.#fetchCount++}`;
+    const complain = (error: unknown) =>
+      this.#options.onWarning(`a package was not removed: ${(error as Error).message}`);
+    try {
+      renameSync(directory, doomed);
+    } catch (error) {
+      return complain(error);
+    }
+    const removal = rm(doomed, { recursive: true, force: true })
+      .catch(complain)
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
   }
 }

@@ -35,6 +35,11 @@ export class Socket {
     socket.on('close', (code, text) => events.onClosed(text.length > 0 ? `${code} ${text.toString()}` : reason));
   }
 
+  /** Bytes that were sent and have not left. */
+  get waitingBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
   send(frame: Uint8Array): void {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(frame);
   }

@@ -8,14 +8,19 @@ import {
   type Result,
 } from '../protocol/message.ts';
 import { Deadline } from '../protocol/deadline.ts';
-import { RecentDurations } from '../protocol/recent-durations.ts';
-import { LoadError, type ChildOutcome, type HostChild } from './host-child.ts';
+import { LONG_MS, RecentDurations, STALL_MS } from '../protocol/recent-durations.ts';
+import { LoadError, type ChildOutcome, type HostChild, type OnLog } from './host-child.ts';
 import type { LanguageHost } from './language-host.ts';
 import type { PackageCache } from './package-cache.ts';
 
 /** A queued invocation waits this long for the processes there are before the worker starts another one. */
 const GROWTH_WAIT_MS = 5;
 const MAX_STARTS = 3;
+/**
+ * While every process runs an invocation for so long, what waits is given back: another worker may have a process for it.
+ * By then the gateway has seen the stall too, and does not send it here again.
+ */
+const HAND_BACK_MS = 2 * STALL_MS;
 const NO_BYTES = new Uint8Array();
 
 const OUTCOMES: Readonly<Record<ChildOutcome['kind'], Outcome>> = {
@@ -51,11 +56,14 @@ class Assignment {
   readonly #context: WorkerContext;
   readonly #children: HostChild[] = [];
   readonly #ended = new AbortController();
+  /** Who follows which invocation, by the names of those that have no result yet. */
+  readonly #followers = new Map<string, OnLog>();
   #queue: Queued[] = [];
   #packageDirectory = '';
   #loading = 0;
   readonly #durations = new RecentDurations();
   #growthTimer: NodeJS.Timeout | undefined;
+  #handBackTimer: NodeJS.Timeout | undefined;
 
   constructor(bind: Bind, host: LanguageHost, context: WorkerContext) {
     this.bind = bind;
@@ -65,8 +73,11 @@ class Assignment {
 
   /** Fetches the package and loads the first process. Throws LoadError where that is the function's own fault. */
   async start(): Promise<void> {
-    this.#packageDirectory = await this.#context.packages.take(this.bind.packageDigest);
+    const { packages } = this.#context;
+    const directory = await packages.take(this.bind.packageDigest);
+    if (this.#ended.signal.aborted) packages.giveBack(this.bind.packageDigest);
     this.#ended.signal.throwIfAborted();
+    this.#packageDirectory = directory;
     await this.#load();
   }
 
@@ -80,13 +91,19 @@ class Assignment {
     this.#growIfNeeded();
   }
 
+  /** Has `onLog` called with what an invocation prints; undefined: no more. */
+  follow(executionId: string, onLog: OnLog | undefined): void {
+    if (onLog === undefined) this.#followers.delete(executionId);
+    else this.#followers.set(executionId, onLog);
+    this.#children.some((child) => child.follow(executionId, onLog));
+  }
+
   /** Ends every process; what waits is answered NotStarted. Resolves when nothing of the target is left. */
   async end(): Promise<void> {
     this.#ended.abort();
     clearTimeout(this.#growthTimer);
-    const queue = this.#queue;
-    this.#queue = [];
-    for (const { invoke } of queue) this.#answer(invoke.slot, Outcome.NotStarted, NO_BYTES, 0, NO_BYTES, false);
+    clearTimeout(this.#handBackTimer);
+    this.#handBack();
     const exits = this.#children.map((child) => new Promise<void>((resolve) => child.onExit(resolve)));
     for (const child of this.#children) child.kill();
     await Promise.all(exits);
@@ -140,11 +157,13 @@ class Assignment {
     if (this.#queue.length > 0) this.#growIfNeeded();
   }
 
+  /** One whose invocation turns out to take long gets no more behind it, however short they were until now. */
   #childWithRoom(): HostChild | undefined {
     const depth = this.#durations.depth;
+    const longSinceMs = depth > 1 ? performance.now() - LONG_MS : 0;
     let best: HostChild | undefined;
     for (const child of this.#children) {
-      if (!child.isAlive || child.inFlight >= depth) continue;
+      if (!child.isAlive || child.inFlight >= depth || child.headSinceMs < longSinceMs) continue;
       if (best === undefined || (depth > 1 ? child.inFlight > best.inFlight : child.inFlight < best.inFlight))
         best = child;
     }
@@ -152,7 +171,7 @@ class Assignment {
   }
 
   #growIfNeeded(): void {
-    if (this.#children.length + this.#loading >= this.#context.concurrency) return;
+    if (this.#children.length + this.#loading >= this.#context.concurrency) return this.#handBackLater();
     if (this.#children.length + this.#loading === 0) return this.#loadMore();
     this.#growthTimer ??= setTimeout(() => this.#grow(), GROWTH_WAIT_MS);
   }
@@ -170,6 +189,22 @@ class Assignment {
     this.#growIfNeeded();
   }
 
+  /** The gateway sent more than there are processes for, because invocations were short; now all of them take long. */
+  #handBackLater(): void {
+    this.#handBackTimer ??= setTimeout(() => {
+      this.#handBackTimer = undefined;
+      const longSinceMs = performance.now() - HAND_BACK_MS;
+      if (this.#loading === 0 && this.#children.every((child) => child.headSinceMs <= longSinceMs)) this.#handBack();
+      if (this.#queue.length > 0) this.#growIfNeeded();
+    }, HAND_BACK_MS);
+  }
+
+  #handBack(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const { invoke } of queue) this.#answer(invoke.slot, Outcome.NotStarted, NO_BYTES, 0, NO_BYTES, false);
+  }
+
   #run(child: HostChild, queued: Queued): void {
     const { slot, executionId, input, timeoutMs } = queued.invoke;
     queued.starts++;
@@ -177,12 +212,14 @@ class Assignment {
       if (outcome.kind === 'notStarted' && queued.starts < MAX_STARTS && !this.#ended.signal.aborted) {
         this.#queue.unshift(queued);
       } else {
+        if (this.#followers.size > 0) this.#followers.delete(executionId);
         const { output, log, isLogCut, durationMicros } = outcome;
         if (outcome.kind !== 'notStarted') this.#durations.record(durationMicros / 1000, performance.now());
         this.#answer(slot, OUTCOMES[outcome.kind], output, durationMicros, log, isLogCut);
       }
       if (this.#queue.length > 0) this.#feed();
     });
+    if (this.#followers.size > 0) child.follow(executionId, this.#followers.get(executionId));
   }
 
   #answer(
@@ -275,6 +312,11 @@ export class Worker {
       log: NO_BYTES,
       isLogCut: false,
     });
+  }
+
+  /** Has `onLog` called with what an invocation of this worker prints; undefined: no more. */
+  follow(executionId: string, onLog: OnLog | undefined): void {
+    this.#assignment?.follow(executionId, onLog);
   }
 
   /** Ends what runs here; resolves when nothing is left. */

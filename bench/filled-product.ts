@@ -5,6 +5,7 @@ import { DataDirectory } from '../gateway/data-directory.ts';
 import { ExecutionIds } from '../gateway/execution-id.ts';
 import { openSqliteStore } from '../gateway/store/sqlite/sqlite-store.ts';
 import { ExecutionStatus, type ExecutionRecord, type FunctionRecord, type Store } from '../gateway/store/store.ts';
+import { writeCredentials, type KnownUser } from '../test/support/credentials.ts';
 import { makeFolder, Server } from '../test/support/server.ts';
 import { finalRecord, functionRecord } from '../test/support/store-records.ts';
 import type { CleanUp } from './clean-up.ts';
@@ -15,6 +16,7 @@ const GROUP = 1_000;
 const CALLED = 10;
 const FAILED_EVERY = 10;
 const DESCRIBED_EVERY = 3;
+const FOREIGN_EVERY = 9;
 
 /** The product over a database with many records, observed from inside. */
 export class FilledProduct {
@@ -35,8 +37,8 @@ export class FilledProduct {
     this.middle = middle;
   }
 
-  /** Starts it with so many functions and executions. */
-  static async start(cleanUp: CleanUp, rows: number): Promise<FilledProduct> {
+  /** Starts it with so many functions and executions; where a user is given, it knows that one alone. */
+  static async start(cleanUp: CleanUp, rows: number, user?: KnownUser): Promise<FilledProduct> {
     const { path } = makeFolder(cleanUp);
     const data = new DataDirectory(join(path, 'data'));
     const store = await openSqliteStore({ path: data.database, synchronous: 'normal' });
@@ -51,6 +53,7 @@ export class FilledProduct {
         NODE_OPTIONS: `--import=${probe.href}`,
         [PROBE_SOCKET]: socket,
         QINLING_DEFAULT_LOG_LEVEL: 'warn',
+        ...(user === undefined ? undefined : await guardedBy(path, user)),
       },
     });
     cleanUp.after(() => server.stop());
@@ -71,6 +74,11 @@ export class FilledProduct {
   }
 }
 
+async function guardedBy(folder: string, user: KnownUser): Promise<Record<string, string>> {
+  const file = await writeCredentials(folder, [user]);
+  return { QINLING_API_HOST: '127.0.0.1', QINLING_AUTH_TYPE: 'static', QINLING_AUTH_CREDENTIALS_FILE: file };
+}
+
 interface Middle {
   readonly functionId: string;
   readonly executionId: string;
@@ -86,7 +94,9 @@ async function fill(store: Store, rows: number): Promise<Filling> {
   const called: string[] = [];
   const middle = { functionId: '', executionId: '' };
   await inGroups(rows, (index) => {
-    const record: FunctionRecord = functionRecord({ name: `function ${index}`, description: 'Made for the bench' });
+    const projectId = projectOf(index);
+    const description = 'Made for the bench';
+    const record: FunctionRecord = functionRecord({ projectId, name: `function ${index}`, description });
     if (called.length < CALLED) called.push(record.id);
     if (index * 2 === rows) middle.functionId = record.id;
     return store.functions.insert(record);
@@ -100,6 +110,7 @@ async function fill(store: Store, rows: number): Promise<Filling> {
     const record: ExecutionRecord = {
       ...template,
       id: ids.next(createdAt),
+      projectId: projectOf(index),
       functionId: called[index % called.length]!,
       status: index % FAILED_EVERY === 0 ? ExecutionStatus.Failed : ExecutionStatus.Success,
       description: index % DESCRIBED_EVERY === 0 || index * 2 === rows ? `Created by Job number ${index}.` : null,
@@ -109,6 +120,11 @@ async function fill(store: Store, rows: number): Promise<Filling> {
     return store.executions.insert(record, null);
   });
   return { functionId: called[0]!, rareText, middle };
+}
+
+/** Some records belong to another project. */
+function projectOf(index: number): string {
+  return index % FOREIGN_EVERY === 1 ? 'other' : 'default';
 }
 
 async function inGroups(count: number, insert: (index: number) => Promise<void>): Promise<void> {

@@ -8,6 +8,12 @@ export interface Body {
 /** One connection that asks again and again; cheaper than `fetch`, so that less of it is measured. */
 export class HttpClient {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** `headers` go with every request. */
+  constructor(headers: Readonly<Record<string, string>> = {}) {
+    this.#headers = headers;
+  }
 
   /** The answer's body. Rejects where the status is another one than expected. */
   async ask(method: string, url: string, expectedStatus: number, body?: Body): Promise<Buffer> {
@@ -21,7 +27,8 @@ export class HttpClient {
 
   /** The answer, its body still to be read. */
   open(method: string, url: string, body?: Body): Promise<IncomingMessage> {
-    const headers = body === undefined ? {} : { 'Content-Type': body.type, 'Content-Length': body.bytes.length };
+    const ofBody = body === undefined ? {} : { 'Content-Type': body.type, 'Content-Length': body.bytes.length };
+    const headers = { ...this.#headers, ...ofBody };
     return new Promise((resolve, reject) => {
       request(url, { method, agent: this.#agent, headers }, resolve).on('error', reject).end(body?.bytes);
     });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { knownUser } from '../test/support/credentials.ts';
 import type { CleanUp } from './clean-up.ts';
 import { FilledProduct } from './filled-product.ts';
 import { formatTable, percentile } from './harness.ts';
@@ -26,6 +27,8 @@ interface Report {
   readonly maxRssMib: number;
 }
 
+type Headers = Readonly<Record<string, string>>;
+
 interface Listed {
   readonly name: string;
   readonly path: string;
@@ -37,9 +40,11 @@ export const longLists: Question = {
   name: 'long-lists',
   help: 'Lists of 100,000 records: what they do to calls meanwhile, and to memory.',
   run: async ({ isShort, cleanUp, print }: QuestionOptions) => {
-    const product = await FilledProduct.start(cleanUp, ROWS);
+    const user = knownUser('root', 'default', 'admin');
+    const product = await FilledProduct.start(cleanUp, ROWS, user);
+    const headers = { 'X-Auth-Token': user.token };
     const reports: Report[] = [];
-    for (const listed of listsOf(product, isShort)) reports.push(await measure(cleanUp, product, listed));
+    for (const listed of listsOf(product, isShort)) reports.push(await measure(cleanUp, product, headers, listed));
     print(format(reports));
     return { rows: ROWS, reports };
   },
@@ -59,16 +64,25 @@ function listsOf({ functionId, rareText }: FilledProduct, isShort: boolean): Lis
     { name: 'executions, function_id=in:', path: executions(`function_id=in:${functionId},x`) },
     { name: 'executions, function_id=neq:', path: executions(`function_id=neq:${functionId}`) },
     { name: 'executions, function_id=has: (none)', path: executions('function_id=has:nothing') },
+    { name: 'executions, all_projects', path: executions('all_projects=true') },
+    { name: 'executions, project_id=neq:', path: executions('project_id=neq:default') },
+    { name: 'executions, project_id=has: (none)', path: executions('project_id=has:nothing') },
+    { name: 'functions, project_id=neq:', path: '/v1/functions?project_id=neq:default' },
   ];
   return isShort ? all.slice(0, 4) : all;
 }
 
-async function measure(cleanUp: CleanUp, product: FilledProduct, { name, path, isSlow }: Listed): Promise<Report> {
+async function measure(
+  cleanUp: CleanUp,
+  product: FilledProduct,
+  headers: Headers,
+  { name, path, isSlow }: Listed,
+): Promise<Report> {
   const { rssBytes } = await product.observe();
-  const others = new Others(`${product.url}/v1/executions?limit=1`);
+  const others = new Others(`${product.url}/v1/executions?limit=1`, headers);
   cleanUp.after(async () => void (await others.stop()));
   const begunAtMs = performance.now();
-  const { bytes, records } = await readList(product.url + path, isSlow === true);
+  const { bytes, records } = await readList(product.url + path, headers, isSlow === true);
   const durationMs = performance.now() - begunAtMs;
   const latencies = await others.stop();
   const { maxDelayMs, maxTurnCpuMs, maxRssBytes } = await product.observe();
@@ -87,12 +101,13 @@ async function measure(cleanUp: CleanUp, product: FilledProduct, { name, path, i
 
 /** Somebody else: one short call after the other, as long as it is not stopped. */
 class Others {
-  readonly #client = new HttpClient();
+  readonly #client: HttpClient;
   readonly #latencies: number[] = [];
   readonly #ended: Promise<void>;
   #isStopped = false;
 
-  constructor(url: string) {
+  constructor(url: string, headers: Headers) {
+    this.#client = new HttpClient(headers);
     this.#ended = this.#call(url);
   }
 
@@ -114,8 +129,8 @@ class Others {
 }
 
 /** Reads a list to its end, and counts its records. */
-async function readList(url: string, isSlow: boolean): Promise<{ bytes: number; records: number }> {
-  const client = new HttpClient();
+async function readList(url: string, headers: Headers, isSlow: boolean): Promise<{ bytes: number; records: number }> {
+  const client = new HttpClient(headers);
   const response = await client.open('GET', url);
   if (response.statusCode !== 200) throw new Error(`${url} was answered ${response.statusCode}`);
   let [bytes, records, readAtOnce] = [0, 0, 0];

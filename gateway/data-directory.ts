@@ -1,10 +1,13 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { accessSync, constants, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseLock } from './store/sqlite/database-lock.ts';
 
 /** The folder that holds everything this gateway keeps, claimed for one process. */
 export class DataDirectory {
   readonly path: string;
+  /** Names this gateway among those that share a database: the same after a restart, another in a copy of the folder. */
+  readonly gatewayId: string;
   readonly #lock: DatabaseLock;
 
   /** Makes the folder if need be. Throws an Error with one readable line: not writable, or used by another process. */
@@ -19,6 +22,7 @@ export class DataDirectory {
       });
     }
     this.#lock = new DatabaseLock(join(path, 'gateway.lock'), `the data directory ${path} is used by another gateway`);
+    this.gatewayId = readGatewayId(join(path, 'gateway.id'));
   }
 
   get database(): string {
@@ -31,5 +35,24 @@ export class DataDirectory {
 
   close(): void {
     this.#lock.release();
+  }
+}
+
+/** The file holds the id and the number of its own inode, by which a copy knows that it is one. */
+function readGatewayId(path: string): string {
+  const [, id, inode] = /^([0-9a-f-]{36}) (\d+)\n$/.exec(readIfThere(path)) ?? [];
+  if (id !== undefined && inode === String(statSync(path).ino)) return id;
+  const newId = randomUUID();
+  writeFileSync(path, '', { mode: 0o600 });
+  writeFileSync(path, `${newId} ${statSync(path).ino}\n`);
+  return newId;
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
   }
 }

@@ -15,9 +15,12 @@ const catalogue = {
   CONFLICT: { httpStatus: 409, isRetryable: true },
   TOO_LARGE: { httpStatus: 413, isRetryable: false },
   UNSUPPORTED_MEDIA_TYPE: { httpStatus: 415, isRetryable: false },
+  KEY_REUSED: { httpStatus: 422, isRetryable: false },
+  TOO_MANY_REQUESTS: { httpStatus: 429, isRetryable: true },
   INTERNAL: { httpStatus: 500, isRetryable: false },
   NO_FREE_WORKER: { httpStatus: 503, isRetryable: true },
   TOO_BUSY: { httpStatus: 503, isRetryable: true },
+  TOO_MANY_WAITERS: { httpStatus: 503, isRetryable: true },
   SHUTTING_DOWN: { httpStatus: 503, isRetryable: true },
   UNAVAILABLE: { httpStatus: 503, isRetryable: true },
 } as const;

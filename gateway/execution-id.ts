@@ -7,27 +7,45 @@ import { randomFillSync } from 'node:crypto';
  *   48 bits: milliseconds since 1970 | 4: version | 12: counter within the millisecond | 2: variant | 62: random
  *
  * key = (milliseconds - KEY_EPOCH_MS) * 4096 + counter, below 2^53 until 2089.
+ *
+ * Several gateways may make ids for one store: each counts in steps of GATEWAY_NUMBERS, beginning with its own number, so
+ * that no two have the same key.
  */
 const KEY_EPOCH_MS = Date.UTC(2020, 0, 1);
 const COUNTER_VALUES = 4096;
+export const GATEWAY_NUMBERS = 32;
 const RANDOM_POOL_BYTES = 4096;
 const RANDOM_BYTES = 8;
 
 /** Makes ids that rise strictly, also when the clock stands still or goes back. One per process. */
 export class ExecutionIds {
+  /** This gateway's among those that share the store. */
+  #gatewayNumber: number;
   readonly #random = Buffer.alloc(RANDOM_POOL_BYTES);
   #randomOffset = RANDOM_POOL_BYTES;
   #lastMs = 0;
   #counter = 0;
 
+  constructor(gatewayNumber = 0) {
+    this.#gatewayNumber = gatewayNumber;
+  }
+
+  set gatewayNumber(number: number) {
+    if (number === this.#gatewayNumber) return;
+    this.#gatewayNumber = number;
+    this.#lastMs++; // rising still
+    this.#counter = number;
+  }
+
   /** Hot. A new id, greater than every id made before by this object. */
   next(nowMs: number): string {
+    this.#counter += GATEWAY_NUMBERS;
     if (nowMs > this.#lastMs) {
       this.#lastMs = nowMs;
-      this.#counter = 0;
-    } else if (++this.#counter === COUNTER_VALUES) {
+      this.#counter = this.#gatewayNumber;
+    } else if (this.#counter >= COUNTER_VALUES) {
       this.#lastMs++;
-      this.#counter = 0;
+      this.#counter = this.#gatewayNumber;
     }
     const time = this.#lastMs.toString(16).padStart(12, '0');
     const counter = this.#counter.toString(16).padStart(3, '0');

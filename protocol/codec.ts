@@ -30,12 +30,15 @@ const FIELDS: Readonly<Record<Kind, readonly string[]>> = {
   [Kind.Result]: ['slot', 'outcome', 'durationMicros', 'output', 'log', 'isLogCut'],
   [Kind.Ack]: ['slots'],
   [Kind.Drain]: [],
+  [Kind.Follow]: ['slot', 'isWanted'],
+  [Kind.Log]: ['slot', 'offset', 'log'],
 };
 
 /** What each field must be; anything else is a fault of the peer. */
 type FieldCheck = (value: unknown) => boolean;
 const isCount: FieldCheck = (value) => Number.isInteger(value) && (value as number) >= 0;
 const isText: FieldCheck = (value) => typeof value === 'string';
+const isBoolean: FieldCheck = (value) => typeof value === 'boolean';
 const isBytes: FieldCheck = (value) => value instanceof Uint8Array;
 const isPair: FieldCheck = (value) =>
   Array.isArray(value) && value.length === 2 && isCount(value[0]) && isText(value[1]);
@@ -77,7 +80,9 @@ const CHECKS: Readonly<Record<string, FieldCheck>> = {
   timeoutMs: isCount,
   input: isBytes,
   durationMicros: isCount,
-  isLogCut: (value) => typeof value === 'boolean',
+  isLogCut: isBoolean,
+  isWanted: isBoolean,
+  offset: isCount,
   slots: listOf(isCount),
 };
 

@@ -1,8 +1,5 @@
 /** Sizes and times that both sides of the link keep to. */
 
-/** The protocol's version; `version.ts` of a later one says what an older peer is spared. */
-export const PROTOCOL_VERSION = 1;
-
 /** Largest WebSocket message that either side accepts. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 

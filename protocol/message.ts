@@ -14,6 +14,8 @@ export const Kind = {
   Result: 9,
   Ack: 10,
   Drain: 11,
+  Follow: 12,
+  Log: 13,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -109,6 +111,7 @@ export interface Invoke {
   /** Chosen by the gateway; free again after its Ack. */
   readonly slot: number;
   readonly worker: number;
+  /** Names the invocation; agents carry it unread. Behind the execution's id may stand a slash and the attempt's number. */
   readonly executionId: string;
   /** Most time from the moment user code starts: a span, since the two clocks may disagree. */
   readonly timeoutMs: number;
@@ -153,8 +156,24 @@ export interface Drain {
   readonly kind: typeof Kind.Drain;
 }
 
-export type AgentMessage = Hello | Bound | BindFailed | Unbound | Result | Drain;
-export type GatewayMessage = Welcome | Bind | Unbind | Invoke | Ack;
+/** Gateway to agent: tell from now on (or no more) what this invocation prints, from its beginning. */
+export interface Follow {
+  readonly kind: typeof Kind.Follow;
+  readonly slot: number;
+  readonly isWanted: boolean;
+}
+
+/** Agent to gateway: text of a followed invocation. All that is kept comes in the Result, whatever came in Logs. */
+export interface Log {
+  readonly kind: typeof Kind.Log;
+  readonly slot: number;
+  /** Bytes of the invocation's log before this text. */
+  readonly offset: number;
+  readonly log: Uint8Array;
+}
+
+export type AgentMessage = Hello | Bound | BindFailed | Unbound | Result | Drain | Log;
+export type GatewayMessage = Welcome | Bind | Unbind | Invoke | Ack | Follow;
 export type Message = AgentMessage | GatewayMessage;
 
 const names = Object.fromEntries(Object.entries(Kind).map(([name, kind]) => [kind, name]));

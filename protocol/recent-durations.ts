@@ -1,5 +1,7 @@
-/** A call that took this long must not have others behind it, however rare it is. */
-const LONG_MS = 20;
+/** A call that takes this long must not have others behind it, however rare it is. */
+export const LONG_MS = 20;
+/** Where nothing ended for so long, what waits behind those that run is trapped, however short calls were until now. */
+export const STALL_MS = 100;
 /** One long call keeps pipelining off for about this many short ones. */
 const LONG_MEMORY_CALLS = 200;
 const MEAN_WEIGHT = 0.05;

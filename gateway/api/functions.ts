@@ -1,17 +1,15 @@
 import type { FunctionRequest, Functions } from '../control/functions.ts';
 import type { Paging } from '../control/lists.ts';
 import { invalidInput } from '../errors.ts';
-import type { Exchange } from '../http/exchange.ts';
 import type { Form } from '../http/upload-form.ts';
 import { parseUuid } from './fields.ts';
-import { queryArguments } from './list-query.ts';
 import { PROJECT_ARGUMENTS, type BodyEncoding, type Operation, type QueryArguments } from './operation.ts';
+import { DOWNLOAD_ARGUMENTS, asksForDownload, sendPackage } from './package-download.ts';
 import { PAGING_ARGUMENTS, sendList } from './paging.ts';
 import { readProjectList } from './project-list.ts';
 import { readBody } from './resources/declaration.ts';
 import { FUNCTION, renderFunction, renderFunctionListItem } from './resources/function.ts';
 
-const TRUE = new Set(['true', '1', 'yes', 'on', 't', 'y']);
 const LIST_ARGUMENTS: QueryArguments = { ...PROJECT_ARGUMENTS, ...PAGING_ARGUMENTS };
 const ENCODINGS: readonly BodyEncoding[] = [
   'multipart/form-data',
@@ -63,15 +61,16 @@ export function functionRoutes(functions: Functions): Operation[] {
       rule: 'function:get',
       doc: {
         summary: 'Show a function, or download its package',
-        query: { download: { schema: { type: 'boolean', default: false }, help: 'The bytes that were uploaded.' } },
+        query: DOWNLOAD_ARGUMENTS,
         status: 200,
         answer: { one: FUNCTION, orMediaType: 'application/zip' },
         errors: [400, 404, 405],
       },
       handle: async (exchange) => {
         const id = parseUuid(exchange.parameters[0]);
-        const isDownload = TRUE.has((queryArguments(exchange.query, ['download']).get('download') ?? '').toLowerCase());
-        if (isDownload) return sendPackage(functions, exchange, id);
+        if (asksForDownload(exchange.query)) {
+          return sendPackage(exchange, await functions.download(exchange.access, id), id);
+        }
         exchange.sendJson(200, renderFunction(await functions.get(exchange.access, id)));
       },
     },
@@ -99,19 +98,19 @@ export function functionRoutes(functions: Functions): Operation[] {
       method: 'DELETE',
       pattern: '/v1/functions/:id',
       rule: 'function:delete',
-      doc: { summary: 'Delete a function', status: 204, answer: 'empty', errors: [400, 403, 404] },
+      doc: {
+        summary: 'Delete a function',
+        help: 'With its versions; refused while something points at it.',
+        status: 204,
+        answer: 'empty',
+        errors: [400, 403, 404],
+      },
       handle: async (exchange) => {
         await functions.delete(exchange.access, parseUuid(exchange.parameters[0]));
         exchange.send(204);
       },
     },
   ];
-}
-
-async function sendPackage(functions: Functions, exchange: Exchange, id: string): Promise<void> {
-  const { bytes, stream } = await functions.download(exchange.access, id);
-  const headers = { 'Content-Type': 'application/zip', 'Content-Disposition': `attachment; filename="${id}"` };
-  await exchange.sendStream(200, headers, bytes, stream);
 }
 
 function readRequest({ fields, files }: Form, on: 'create' | 'change'): FunctionRequest {
@@ -128,6 +127,7 @@ function readRequest({ fields, files }: Form, on: 'create' | 'change'): Function
     cpu: given.cpu,
     memorySize: given.memory_size,
     timeout: given.timeout,
+    retry: given.retry,
     md5: given.md5sum,
     upload: files.get('package'),
   };

@@ -26,6 +26,11 @@ export const ANYBODY: Access = Object.freeze({
   scope: null,
 });
 
+/** What the service does in a project without anybody asking: jobs, webhooks. */
+export function serviceIn(projectId: string): Access {
+  return { userId: null, projectId, roles: [], isAdmin: false, scope: projectId };
+}
+
 /** Who calls a public operation: no project, so that nothing is in scope. */
 export const NOBODY: Access = Object.freeze({ userId: null, projectId: '', roles: [], isAdmin: false, scope: '' });
 

@@ -56,6 +56,7 @@ export function loadConfig(sources: ConfigSources): { config: Config; warnings: 
   readEnvironment(sources.environment, reading);
   for (const [key, text] of sources.overrides) reading.given.set(key, { text, source: shortcutOf(key) });
   const values = parseAll(reading);
+  reading.warnings.push(...withoutForeignDatabase(values));
   if (reading.faults.length === 0) reading.faults.push(...faultsTogether(values, reading.given));
   if (reading.faults.length > 0) throw new ConfigError(reading.faults.join('\n'));
   fillDefaults(values, sources.environment);
@@ -156,6 +157,17 @@ function parseAll({ given, faults }: Reading): Values {
   return values;
 }
 
+const SQLITE = 'sqlite://';
+
+/** A database of the Python Qinling is not ours: it is left alone, with a warning, so that its files go on working. */
+function withoutForeignDatabase(values: Values): string[] {
+  const database = values['database']!;
+  const connection = database['connection'] as string;
+  if (connection === '' || connection.startsWith(SQLITE)) return [];
+  database['connection'] = '';
+  return ['[database] connection: only sqlite:////absolute/path is known here; what is given has no effect'];
+}
+
 /** Faults of values that are each right for themselves. */
 function faultsTogether(values: Values, given: Reading['given']): string[] {
   const faults: string[] = [];
@@ -167,12 +179,34 @@ function faultsTogether(values: Values, given: Reading['given']): string[] {
       faults.push(`[resource_limits] default_${what} is not between min_${what} and max_${what}`);
     }
   }
+  const endpoint = values['DEFAULT']!['qinling_endpoint'] as string;
+  if (endpoint !== '' && !isEndpoint(endpoint)) {
+    faults.push(
+      '[DEFAULT] qinling_endpoint must be a URL such as https://functions.example.org, without /v1 at its end',
+    );
+  }
+  const connection = values['database']!['connection'] as string;
+  if (connection !== '' && !isAbsolute(databasePath(connection))) {
+    faults.push('[database] connection needs an absolute path: sqlite:////var/lib/qinling/qinling.sqlite');
+  }
   faults.push(...faultsOfAuthentication(values, given));
   // Not to be ignored: whoever sets it counts on what it promises.
   if (values['api']!['enable_ssl_api'] === true) {
     faults.push('[api] enable_ssl_api: TLS is not available yet (put a proxy that speaks it in front)');
   }
   return faults;
+}
+
+/** SQLAlchemy's notation: what follows sqlite:/// is the path. */
+export function databasePath(connection: string): string {
+  return connection.slice(`${SQLITE}/`.length);
+}
+
+function isEndpoint(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, search, hash, username } = new URL(text);
+  const isBare = search === '' && hash === '' && username === '' && !/\/v1\/*$/.test(pathname);
+  return isBare && (protocol === 'http:' || protocol === 'https:');
 }
 
 /** Nobody may find the service open who thought that it was not. */
@@ -204,6 +238,8 @@ function fillDefaults(values: Values, environment: ConfigSources['environment'])
   fill('local', 'work_dir', '');
   fill('auth', 'credentials_file', '');
   fill('oslo_policy', 'policy_file', '');
+  const general = values['DEFAULT']!;
+  general['qinling_endpoint'] = (general['qinling_endpoint'] as string).replace(/\/+$/, '');
   const { host } = values['api'] as { host: string };
   const isOpen = values['auth']!['type'] === 'none';
   values['api']!['host'] = host !== '' ? host : isOpen ? '127.0.0.1' : '0.0.0.0';

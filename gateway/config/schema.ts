@@ -22,7 +22,19 @@ export const schema = {
       choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
       help: 'Least severity that is logged (to standard error).',
     },
+    qinling_endpoint: {
+      type: 'text',
+      default: '',
+      help: 'URL at which outsiders reach the REST API, without /v1: webhook URLs begin with it. Empty: as the client that asks does.',
+    },
     debug: { type: 'boolean', default: false, help: 'true: log_level is at least debug.' },
+    gateway_lease: {
+      type: 'integer',
+      default: 15,
+      min: 2,
+      max: 3_600,
+      help: 'Seconds without a sign of life after which a gateway counts as gone for the others on its database: its executions under way end in error, those that wait are run by the others.',
+    },
     shutdown_timeout: {
       type: 'integer',
       default: 30,
@@ -42,6 +54,11 @@ export const schema = {
       type: 'boolean',
       default: false,
       help: 'TLS. Not available yet: true is refused. Put a proxy that speaks TLS in front.',
+    },
+    enable_job_handler: {
+      type: 'boolean',
+      default: true,
+      help: 'Run jobs when they are due. With several gateways on one database one of them is enough, more do no harm.',
     },
     max_body_bytes: {
       type: 'integer',
@@ -358,6 +375,11 @@ export const schema = {
     },
   },
   database: {
+    connection: {
+      type: 'text',
+      default: '',
+      help: 'Database file, as sqlite:////absolute/path. Several gateways on one machine may share it, each with a data folder of its own and all with the same storage.file_system_dir. Empty: a file in the data folder.',
+    },
     synchronous: {
       type: 'choice',
       default: 'normal',
@@ -379,6 +401,22 @@ export const schema = {
       min: 0,
       max: 1_000_000_000,
       help: 'Records of executions that are kept at most; the oldest finished ones go first.',
+    },
+  },
+  webhooks: {
+    rate_limit: {
+      type: 'integer',
+      default: 50,
+      min: 0,
+      max: 1_000_000,
+      help: 'Calls a second that each webhook takes for long; more are answered 429 with Retry-After. 0: any number.',
+    },
+    rate_burst: {
+      type: 'integer',
+      default: 100,
+      min: 1,
+      max: 1_000_000,
+      help: 'Calls that each webhook takes at once, on top of that rate.',
     },
   },
   cors: {
@@ -425,7 +463,6 @@ export const withoutEffect: Readonly<Record<string, readonly string[] | '*'>> = 
     'max_logfile_count',
     'max_logfile_size_mb',
     'publish_errors',
-    'qinling_endpoint',
     'rate_limit_burst',
     'rate_limit_except_level',
     'rate_limit_interval',
@@ -439,7 +476,7 @@ export const withoutEffect: Readonly<Record<string, readonly string[] | '*'>> = 
     'use_syslog',
     'watch_log_file',
   ],
-  api: ['api_workers', 'enable_job_handler'],
+  api: ['api_workers'],
   cors: ['allow_credentials', 'allow_headers', 'allow_methods', 'expose_headers', 'max_age'],
   database: '*',
   engine: ['host', 'sidecar_image', 'topic', 'version'],

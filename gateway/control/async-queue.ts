@@ -10,7 +10,8 @@ const REFILL_BELOW = WINDOW / 2;
  *   Following: every accepted execution is run as it comes --window full--> Behind
  *   Behind: accepted ones stay in the database; as runs end, the next are read --none left--> Following
  *
- * A start begins Behind, which is how executions that an earlier process accepted are taken up.
+ * A start begins Behind, which is how executions that an earlier process accepted are taken up; so does a rewind, where
+ * executions came to the database that are older than those at hand.
  */
 export class AsyncQueue {
   readonly #store: ExecutionStore;
@@ -18,12 +19,17 @@ export class AsyncQueue {
   readonly #onFault: (cause: unknown) => void;
   #isBehind = true;
   #isReading = false;
+  /** Something was accepted since the last read began: perhaps after the database looked. */
+  #hasMissed = false;
   #isClosed = false;
-  #openRuns = 0;
+  /** Executions whose end was not told yet. */
+  readonly #open = new Set<string>();
   /** Ids up to here were run or read; ids rise in the order of acceptance. */
   #lastId = '';
+  /** A rewind came while the database was read. */
+  #isRewound = false;
 
-  /** `run` starts one execution, and `ended` is called once for each when it has come to its end. */
+  /** `run` starts one execution, and `ended` is called for each when it has come to its end. */
   constructor(store: ExecutionStore, run: (record: ExecutionRecord) => void, onFault: (cause: unknown) => void) {
     this.#store = store;
     this.#run = run;
@@ -31,7 +37,7 @@ export class AsyncQueue {
   }
 
   get openRuns(): number {
-    return this.#openRuns;
+    return this.#open.size;
   }
 
   start(): void {
@@ -40,17 +46,29 @@ export class AsyncQueue {
 
   /** An execution was accepted and is durable. */
   offer(record: ExecutionRecord): void {
-    if (this.#isBehind || this.#isClosed || record.id <= this.#lastId) return;
-    if (this.#openRuns >= WINDOW) {
+    if (this.#isClosed || record.id <= this.#lastId) return;
+    if (this.#isBehind) {
+      this.#hasMissed = true;
+      return;
+    }
+    if (this.#open.size >= WINDOW) {
       this.#isBehind = true;
       return;
     }
     this.#take(record);
   }
 
-  ended(): void {
-    this.#openRuns--;
-    if (this.#isBehind && this.#openRuns < REFILL_BELOW) this.#read();
+  /** Reads again from the oldest: executions of another gateway have become this one's. */
+  rewind(): void {
+    this.#lastId = '';
+    this.#isBehind = true;
+    this.#isRewound = this.#isReading;
+    if (this.#open.size < REFILL_BELOW) this.#read();
+  }
+
+  ended(id: string): void {
+    this.#open.delete(id);
+    if (this.#isBehind && this.#open.size < REFILL_BELOW) this.#read();
   }
 
   /** Takes no more; what is in the database stays there. */
@@ -60,20 +78,25 @@ export class AsyncQueue {
 
   #take(record: ExecutionRecord): void {
     this.#lastId = record.id;
-    this.#openRuns++;
+    if (this.#open.has(record.id)) return; // read again after a rewind
+    this.#open.add(record.id);
     this.#run(record);
   }
 
   #read(): void {
     if (this.#isReading || this.#isClosed) return;
     this.#isReading = true;
-    const limit = WINDOW - this.#openRuns;
+    this.#hasMissed = false;
+    const limit = WINDOW - this.#open.size;
     this.#store.listUnstarted(this.#lastId === '' ? undefined : this.#lastId, limit).then(
       (records) => {
         this.#isReading = false;
         if (this.#isClosed) return;
-        this.#isBehind = records.length === limit;
+        this.#isBehind = records.length === limit || this.#hasMissed || this.#isRewound;
         for (const record of records) this.#take(record);
+        if (this.#isRewound) this.#lastId = '';
+        this.#isRewound = false;
+        if (this.#isBehind && this.#open.size < REFILL_BELOW) this.#read();
       },
       (cause: unknown) => {
         this.#isReading = false;

@@ -1,55 +1,99 @@
 import { QinlingError } from '../errors.ts';
+import { invocationId } from '../invocation-id.ts';
 import type { Call, CallEnd } from '../invoke/call.ts';
 import type { Invoker } from '../invoke/invoker.ts';
 import type { Target } from '../invoke/target.ts';
 import type { Targets } from '../invoke/targets.ts';
-import type { ExecutionOutcome, ExecutionRecord, ExecutionStore } from '../store/store.ts';
+import type { ExecutionOutcome, ExecutionRecord, ExecutionStore, TimeMs } from '../store/store.ts';
 import { AsyncQueue } from './async-queue.ts';
+import { attemptNumber } from './attempts.ts';
 import { inputBytes } from './execution-input.ts';
 import type { OnDone } from './finished-call.ts';
+import type { LiveRun } from './log-followers.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { lostOutcome, toExecutionOutcome } from './outcome.ts';
+import { RetryQueue } from './retry-queue.ts';
+import type { Settlement } from './settlement.ts';
 
 export interface AsyncRunsOptions {
   readonly onFault: (cause: unknown, message: string) => void;
 }
 
-/** Asynchronous executions: recorded first, answered, and run as workers have room; each starts at most once. */
+/** One attempt of an asynchronous execution that this process looks after. */
+interface AsyncRun {
+  readonly record: ExecutionRecord;
+  /** Tells the queue that it came from that it is over. */
+  readonly onOver: () => void;
+}
+
+/** Asynchronous executions: recorded first, answered, and run as workers have room; each attempt starts at most once. */
 export class AsyncRuns {
   readonly #store: ExecutionStore;
   readonly #targets: Targets;
   readonly #openCalls: OpenCalls;
+  readonly #settlement: Settlement;
   readonly #options: AsyncRunsOptions;
   readonly #queue: AsyncQueue;
+  readonly #retries: RetryQueue;
+  /** By the ids of executions. */
+  readonly #calls = new Map<string, Call>();
   #invoker!: Invoker;
   #isDraining = false;
 
-  constructor(store: ExecutionStore, targets: Targets, openCalls: OpenCalls, options: AsyncRunsOptions) {
+  constructor(
+    store: ExecutionStore,
+    targets: Targets,
+    openCalls: OpenCalls,
+    settlement: Settlement,
+    options: AsyncRunsOptions,
+  ) {
     this.#store = store;
     this.#targets = targets;
     this.#openCalls = openCalls;
+    this.#settlement = settlement;
     this.#options = options;
     const onFault = (cause: unknown) => options.onFault(cause, 'asynchronous executions could not be read');
-    this.#queue = new AsyncQueue(store, (record) => this.#run(record), onFault);
+    const queue: AsyncQueue = new AsyncQueue(
+      store,
+      (record) => this.#run({ record, onOver: () => queue.ended(record.id) }),
+      onFault,
+    );
+    const retries: RetryQueue = new RetryQueue(
+      store,
+      (record) => this.#run({ record, onOver: () => retries.ended(record.id) }),
+      onFault,
+    );
+    this.#queue = queue;
+    this.#retries = retries;
   }
 
   /** Takes up what was accepted and not started, by this process or an earlier one. */
   start(invoker: Invoker): void {
     this.#invoker = invoker;
     this.#queue.start();
+    this.#retries.start();
+  }
+
+  /** Executions of another gateway have become this one's. */
+  takeMore(): void {
+    this.#queue.rewind();
+    this.#retries.expect(Date.now());
   }
 
   /** Starts none from now on; they stay recorded. */
   drain(): void {
     this.#isDraining = true;
     this.#queue.close();
+    this.#retries.close();
   }
 
-  accept(record: ExecutionRecord, onDone: OnDone): void {
-    this.#store.insert(record, null).then(
-      () => {
-        onDone(undefined, { record });
-        this.#queue.offer(record);
+  /** `write`: adds the record in place of a plain insert; false where it did not, and nothing is to run. */
+  accept(record: ExecutionRecord, onDone: OnDone, write?: (record: ExecutionRecord) => Promise<boolean>): void {
+    const written: Promise<boolean | void> = write === undefined ? this.#store.insert(record, null) : write(record);
+    written.then(
+      (isWritten) => {
+        if (isWritten !== false) return this.offer(record, onDone);
+        onDone(new QinlingError('CONFLICT', 'The execution was not accepted.'), undefined);
       },
       (cause: unknown) => {
         this.#options.onFault(cause, `execution ${record.id} was not recorded`);
@@ -58,31 +102,50 @@ export class AsyncRuns {
     );
   }
 
-  #run(record: ExecutionRecord): void {
-    const target = this.#targets.find(record.functionId);
-    if (target !== undefined) return this.#invoke(record, target);
-    this.#targets.load(record.functionId).then(
-      (loaded) => this.#invoke(record, loaded),
-      () => this.#settle(record.id, lostOutcome(), undefined), // the function is gone
+  /** One that is in the records. */
+  offer(record: ExecutionRecord, onDone: OnDone): void {
+    onDone(undefined, { record });
+    this.#queue.offer(record);
+  }
+
+  /** The next attempt of some execution is due then. */
+  expect(dueAt: TimeMs): void {
+    this.#retries.expect(dueAt);
+  }
+
+  find(executionId: string): LiveRun | undefined {
+    const call = this.#calls.get(executionId);
+    return call?.seat === undefined ? undefined : { call, link: call.seat.link };
+  }
+
+  #run(run: AsyncRun): void {
+    const { functionId, functionVersion } = run.record;
+    const target = this.#targets.find(functionId, functionVersion);
+    if (target !== undefined) return this.#invoke(run, target);
+    this.#targets.load(functionId, functionVersion).then(
+      (loaded) => this.#invoke(run, loaded),
+      () => this.#settle({ ...run, record: withoutRetry(run.record) }, lostOutcome(), undefined), // it is gone
     );
   }
 
-  #invoke(record: ExecutionRecord, target: Target): void {
-    this.#invoker.invoke({
-      executionId: record.id,
+  #invoke(run: AsyncRun, target: Target): void {
+    const { record } = run;
+    const call = this.#invoker.invoke({
+      executionId: invocationId(record.id, record.attempts?.number),
       target,
       input: inputBytes(record),
       deadlineMs: Number.POSITIVE_INFINITY,
-      prepare: () => this.#markStarted(record.id),
-      onEnd: (call, end) => this.#onEnd(call, end),
+      prepare: () => this.#markStarted(record),
+      onEnd: (ended, end) => this.#onEnd(run, ended, end),
     });
+    if (!call.isEnded) this.#calls.set(record.id, call);
   }
 
-  async #markStarted(id: string): Promise<boolean> {
+  async #markStarted(record: ExecutionRecord): Promise<boolean> {
     if (this.#isDraining) return false;
     this.#openCalls.opened();
     try {
-      const isStarted = await this.#store.markStarted(id);
+      const isStarted = await this.#store.markStarted(record.id, attemptNumber(record));
       if (!isStarted) this.#openCalls.closed();
       return isStarted;
     } catch (cause) {
@@ -91,21 +154,26 @@ export class AsyncRuns {
     }
   }
 
-  #onEnd(call: Call, end: CallEnd): void {
+  #onEnd(run: AsyncRun, call: Call, end: CallEnd): void {
+    this.#calls.delete(run.record.id);
     const isLeftForNextStart = end.kind === 'refused' && end.error.code === 'SHUTTING_DOWN' && !call.isPrepared;
     const outcome = isLeftForNextStart ? undefined : toExecutionOutcome(end, call.target.timeoutMs / 1000);
-    if (outcome === undefined) this.#queue.ended();
-    else this.#settle(call.executionId, outcome, call);
+    if (outcome === undefined) run.onOver();
+    else this.#settle(run, outcome, call);
   }
 
-  #settle(id: string, outcome: ExecutionOutcome, call: Call | undefined): void {
-    this.#store
-      .settle(id, outcome)
-      .catch((cause: unknown) => this.#options.onFault(cause, `execution ${id} was not settled`))
+  #settle({ record, onOver }: AsyncRun, outcome: ExecutionOutcome, call: Call | undefined): void {
+    this.#settlement
+      .end(record, outcome)
+      .catch((cause: unknown) => this.#options.onFault(cause, `execution ${record.id} was not settled`))
       .finally(() => {
         call?.acknowledge();
         if (call?.isPrepared === true) this.#openCalls.closed();
-        this.#queue.ended();
+        onOver();
       });
   }
+}
+
+function withoutRetry(record: ExecutionRecord): ExecutionRecord {
+  return record.attempts === null ? record : { ...record, attempts: { ...record.attempts, policy: null } };
 }

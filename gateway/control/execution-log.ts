@@ -10,8 +10,22 @@ export function renderLog(record: ExecutionRecord, log: ExecutionLog | null): st
   const { id, status } = record;
   if (log === null && (status === ExecutionStatus.Running || status === ExecutionStatus.Error)) return '';
   const text = log === null ? '' : Buffer.from(log.text).toString('utf8');
-  const printed = text === '' || text.endsWith('\n') ? text : `${text}\n`;
+  return firstLine(id) + text + lastLines(id, status, log, text === '' || text.endsWith('\n'));
+}
+
+export function firstLine(executionId: string): string {
+  return `Start execution: ${executionId}\n`;
+}
+
+/** What follows the printed text. `isAtLineStart`: that text is empty or ends its last line. */
+export function lastLines(
+  executionId: string,
+  status: ExecutionStatus,
+  log: ExecutionLog | null,
+  isAtLineStart: boolean,
+): string {
+  const lineEnd = isAtLineStart ? '' : '\n';
   const cut = log?.isCut === true ? CUT_MARKER : '';
-  const finished = log === null || log.isFinished ? `Finished execution: ${id}\n` : '';
-  return `Start execution: ${id}\n${printed}${cut}${finished}`;
+  const isFinished = log === null ? status !== ExecutionStatus.Error : log.isFinished;
+  return `${lineEnd}${cut}${isFinished ? `Finished execution: ${executionId}\n` : ''}`;
 }

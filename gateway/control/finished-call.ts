@@ -14,6 +14,8 @@ export interface CallTiming {
 export interface FinishedCall {
   readonly record: ExecutionRecord;
   readonly timing?: CallTiming;
+  /** True where an earlier request with the same key had it begin. */
+  readonly isRepeated?: boolean;
 }
 
 /** Told once what became of a request, with one of its two arguments. */

@@ -42,6 +42,11 @@ export function withMd5(code: CodeDocument, md5: string): CodeDocument {
   return document;
 }
 
+/** The md5 of a package that was stored. */
+export function md5Of(code: CodeDocument): string {
+  return String(code['md5sum']);
+}
+
 export function refuseUnsupported(code: CodeDocument): void {
   if (code.source === 'swift') throw invalidInput('Swift object not supported.');
   if (code.source === 'image') throw invalidInput('Image functions are not supported by this deployment.');

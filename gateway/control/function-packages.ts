@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import type { BuiltPackage, PackageBuilder } from '../packages/package-builder.ts';
 import type { PackageKey, PackageStorage, StoredFile } from '../storage/package-storage.ts';
-import type { FunctionStore } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
+import { md5Of } from './function-code.ts';
 import { Turns } from './turns.ts';
 
 /** Whose package it is. */
@@ -17,32 +18,33 @@ export interface Upload {
 }
 
 /**
- * The files of functions' packages: the upload of each function as it came, and the tars made of them, which functions
- * of the same content share. A tar goes with the last record that names it; whoever names one and whoever removes it
- * take turns, so that none goes that a new record is about to name.
+ * The files of functions' packages: each function's uploads as they came, which its versions share with it, and the tars
+ * made of them, which functions of the same content share. A file goes with the last record that names it. Changes of
+ * one function take turns; whoever names a tar and whoever removes it take turns too, so that none goes that a new
+ * record is about to name.
  */
 export class FunctionPackages {
   readonly #storage: PackageStorage;
   readonly #builder: PackageBuilder;
-  readonly #functions: FunctionStore;
+  readonly #store: Store;
   readonly #onFault: (cause: unknown, message: string) => void;
   readonly #digestTurns = new Turns();
 
   constructor(
     storage: PackageStorage,
     builder: PackageBuilder,
-    functions: FunctionStore,
+    store: Store,
     onFault: (cause: unknown, message: string) => void,
   ) {
     this.#storage = storage;
     this.#builder = builder;
-    this.#functions = functions;
+    this.#store = store;
     this.#onFault = onFault;
   }
 
   /**
    * Checks and stores an upload, and the tar made of it; then `write` writes the record that names both. Resolves as
-   * `write` does; where anything fails, no file is left. Throws INVALID_INPUT for a package that we do not take.
+   * `write` does; where anything fails, no new file is left. Throws INVALID_INPUT for a package that we do not take.
    */
   async add<T>(owner: PackageOwner, upload: Upload, entry: string, write: (digest: string) => Promise<T>): Promise<T> {
     const built = await this.#builder.build(upload.path, entry);
@@ -52,7 +54,7 @@ export class FunctionPackages {
         await this.#storage.putZip(key, upload.path);
         return await write(built.digest);
       } catch (error) {
-        await this.#tolerate(key, this.#storage.deleteZip(key));
+        await this.removeUploadIfUnused(owner, upload.md5);
         throw error;
       }
     });
@@ -70,10 +72,9 @@ export class FunctionPackages {
     return this.#storage.openZip(keyOf(owner, md5));
   }
 
-  /** Removes an upload that its function does not name any more. A failure is no caller's concern: a file too many. */
-  async removeUpload(owner: PackageOwner, md5: string): Promise<void> {
-    const key = keyOf(owner, md5);
-    await this.#tolerate(key, this.#storage.deleteZip(key));
+  /** Removes an upload unless its function or a version names it. A failure is no caller's concern: a file too many. */
+  async removeUploadIfUnused(owner: PackageOwner, md5: string): Promise<void> {
+    await this.#tolerate(keyOf(owner, md5), this.#dropZip(owner, md5));
   }
 
   /** Removes a tar unless a record names it. */
@@ -97,8 +98,16 @@ export class FunctionPackages {
     }
   }
 
+  async #dropZip(owner: PackageOwner, md5: string): Promise<void> {
+    const record = await this.#store.functions.get(owner.id, null);
+    if (record !== undefined && md5Of(record.code) === md5) return;
+    if (!(await this.#store.versions.hasMd5(owner.id, md5))) await this.#storage.deleteZip(keyOf(owner, md5));
+  }
+
   async #dropTar(digest: string): Promise<void> {
-    if (!(await this.#functions.hasPackageDigest(digest))) await this.#storage.deleteTar(digest);
+    const { functions, versions } = this.#store;
+    if ((await functions.hasPackageDigest(digest)) || (await versions.hasPackageDigest(digest))) return;
+    await this.#storage.deleteTar(digest);
   }
 
   async #tolerate(what: PackageKey | string, removal: Promise<void>): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ExecutionStore } from '../store/store.ts';
+import { KEY_LIFE_MS } from './idempotent-calls.ts';
 
 const ROUND_MS = 60_000;
 const BATCH = 500;
@@ -13,7 +14,10 @@ export interface RetentionOptions {
   readonly roundMs?: number;
 }
 
-/** Removes old records of finished executions, by age and count, in small batches beside the calls. */
+/**
+ * Removes old records of finished executions, by age and count, and idempotency keys whose time is over, in small batches
+ * beside the calls.
+ */
 export class Retention {
   readonly #store: ExecutionStore;
   readonly #options: RetentionOptions;
@@ -42,9 +46,11 @@ export class Retention {
   async #removeBatch(): Promise<void> {
     const { maxAgeMs, maxCount, onFault, roundMs = ROUND_MS } = this.#options;
     try {
-      const bounds = { olderThan: Date.now() - maxAgeMs, keep: maxCount, limit: BATCH };
+      const nowMs = Date.now();
+      const bounds = { olderThan: nowMs - maxAgeMs, keep: maxCount, limit: BATCH };
       const removed = await this.#store.prune(bounds);
-      this.#schedule(removed === BATCH ? BETWEEN_BATCHES_MS : roundMs);
+      const removedKeys = await this.#store.pruneKeys({ takenBefore: nowMs - KEY_LIFE_MS, limit: BATCH });
+      this.#schedule(removed === BATCH || removedKeys === BATCH ? BETWEEN_BATCHES_MS : roundMs);
     } catch (cause) {
       onFault(cause);
       this.#schedule(roundMs);

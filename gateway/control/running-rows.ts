@@ -1,4 +1,5 @@
 import type { Call } from '../invoke/call.ts';
+import type { IdempotencyKey } from '../store/idempotency-key.ts';
 import type { ExecutionRecord, ExecutionStore } from '../store/store.ts';
 
 const SWEEP_MS = 50;
@@ -10,6 +11,8 @@ export interface SyncRun {
   call: Call | undefined;
   /** True once its running row was written; its end is then an update of that row. */
   isRecorded: boolean;
+  /** The key that was taken for it; its row was written before it began. */
+  readonly key: IdempotencyKey | undefined;
 }
 
 /**
@@ -20,6 +23,8 @@ export class RunningRows {
   readonly #store: ExecutionStore;
   readonly #onFault: (cause: unknown) => void;
   readonly #runs = new Set<SyncRun>();
+  /** Runs that callers may ask for: those with a row. */
+  readonly #recorded = new Map<string, SyncRun>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(store: ExecutionStore, onFault: (cause: unknown) => void) {
@@ -30,12 +35,18 @@ export class RunningRows {
 
   /** Hot. */
   add(run: SyncRun): void {
-    this.#runs.add(run);
+    if (run.isRecorded) this.#recorded.set(run.record.id, run);
+    else this.#runs.add(run);
   }
 
   /** Hot. */
   remove(run: SyncRun): void {
-    this.#runs.delete(run);
+    if (run.isRecorded) this.#recorded.delete(run.record.id);
+    else this.#runs.delete(run);
+  }
+
+  find(executionId: string): SyncRun | undefined {
+    return this.#recorded.get(executionId);
   }
 
   close(): void {
@@ -50,6 +61,7 @@ export class RunningRows {
       if (call.sentAtMs > before) break; // in the order of acceptance: the rest is younger, near enough
       this.#runs.delete(run);
       run.isRecorded = true;
+      this.#recorded.set(run.record.id, run);
       this.#store.insert(run.record, null).catch(this.#onFault);
     }
   }

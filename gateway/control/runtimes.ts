@@ -110,19 +110,26 @@ export class Runtimes {
   }
 
   async create(access: Access, request: NewRuntime): Promise<RuntimeRecord> {
-    const record: RuntimeRecord = {
-      id: randomUUID(),
-      projectId: access.projectId,
-      ...request,
-      status: RuntimeStatus.Creating,
-      statusReason: null,
-      createdAt: Date.now(),
-      updatedAt: null,
-    };
+    const record = newRecord(access, request);
     await this.#store.runtimes.insert(record);
-    this.#runtimes.set(record.id, record);
-    this.#inBackground(record.id, (stop) => this.#makePool(record, stop));
+    this.#begin(record);
     return record;
+  }
+
+  /** Creates these where there is no runtime at all, also where another gateway on the same store does the same. */
+  async createFirst(access: Access, requests: readonly NewRuntime[]): Promise<void> {
+    if (this.#runtimes.size > 0 || requests.length === 0) return;
+    const records = requests.map((request) => newRecord(access, request));
+    if (await this.#store.runtimes.insertFirst(records)) for (const record of records) this.#begin(record);
+    else await this.refresh();
+  }
+
+  /** Sees what other gateways on the same store have changed. */
+  async refresh(): Promise<void> {
+    const records = await this.#store.runtimes.list(null);
+    const ids = new Set(records.map(({ id }) => id));
+    for (const id of this.#runtimes.keys()) if (!ids.has(id)) this.#runtimes.delete(id);
+    for (const record of records) this.#runtimes.set(record.id, record);
   }
 
   /** Those in scope and the public ones, in the order of their creation. */
@@ -194,6 +201,11 @@ export class Runtimes {
     const work = [...this.#work.values()];
     for (const { stop } of work) stop.abort();
     await Promise.all(work.map(({ done }) => done));
+  }
+
+  #begin(record: RuntimeRecord): void {
+    this.#runtimes.set(record.id, record);
+    this.#inBackground(record.id, (stop) => this.#makePool(record, stop));
   }
 
   async #refuseInUse(id: string): Promise<void> {
@@ -291,6 +303,18 @@ export class Runtimes {
     this.#runtimes.set(id, changed);
     return changed;
   }
+}
+
+function newRecord(access: Access, request: NewRuntime): RuntimeRecord {
+  return {
+    id: randomUUID(),
+    projectId: access.projectId,
+    ...request,
+    status: RuntimeStatus.Creating,
+    statusReason: null,
+    createdAt: Date.now(),
+    updatedAt: null,
+  };
 }
 
 export function notAvailable(runtimeId: string): QinlingError {

@@ -2,9 +2,12 @@ import { QinlingError } from '../errors.ts';
 import type { Call, CallEnd } from '../invoke/call.ts';
 import type { Invoker } from '../invoke/invoker.ts';
 import type { Target } from '../invoke/target.ts';
-import type { ExecutionRecord, ExecutionStore } from '../store/store.ts';
+import type { IdempotencyKey } from '../store/idempotency-key.ts';
+import type { ExecutionOutcome, ExecutionRecord, ExecutionStore } from '../store/store.ts';
+import type { EndWatch } from './end-watch.ts';
 import { inputBytes } from './execution-input.ts';
 import { timingOf, type OnDone } from './finished-call.ts';
+import type { LiveRun } from './log-followers.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { lostOutcome, toExecutionOutcome } from './outcome.ts';
 import { RunningRows, type SyncRun } from './running-rows.ts';
@@ -19,13 +22,15 @@ export interface SyncRunsOptions {
 export class SyncRuns {
   readonly #store: ExecutionStore;
   readonly #openCalls: OpenCalls;
+  readonly #watch: EndWatch;
   readonly #options: SyncRunsOptions;
   readonly #runningRows: RunningRows;
   #invoker!: Invoker;
 
-  constructor(store: ExecutionStore, openCalls: OpenCalls, options: SyncRunsOptions) {
+  constructor(store: ExecutionStore, openCalls: OpenCalls, watch: EndWatch, options: SyncRunsOptions) {
     this.#store = store;
     this.#openCalls = openCalls;
+    this.#watch = watch;
     this.#options = options;
     this.#runningRows = new RunningRows(store, (cause) =>
       options.onFault(cause, 'a running execution was not recorded'),
@@ -40,10 +45,15 @@ export class SyncRuns {
     this.#runningRows.close();
   }
 
-  /** Hot. */
-  run(record: ExecutionRecord, target: Target, onDone: OnDone): void {
+  find(executionId: string): LiveRun | undefined {
+    const call = this.#runningRows.find(executionId)?.call;
+    return call?.seat === undefined ? undefined : { call, link: call.seat.link };
+  }
+
+  /** Hot. `key`: the one that was taken for the record, which is in the store then; undefined: it is not. */
+  run(record: ExecutionRecord, target: Target, onDone: OnDone, key?: IdempotencyKey): void {
     this.#openCalls.opened();
-    const run: SyncRun = { record, call: undefined, isRecorded: false };
+    const run: SyncRun = { record, call: undefined, isRecorded: key !== undefined, key };
     run.call = this.#invoker.invoke({
       executionId: record.id,
       target,
@@ -58,9 +68,12 @@ export class SyncRuns {
   #onEnd(run: SyncRun, call: Call, end: CallEnd, onDone: OnDone): void {
     this.#runningRows.remove(run);
     const isTurnedAway = end.kind === 'refused' && end.error.code !== 'UNAVAILABLE'; // it may come again; there is no record
-    if (isTurnedAway && !run.isRecorded) {
-      this.#openCalls.closed();
-      return onDone(end.error, undefined);
+    if (isTurnedAway) {
+      if (run.key !== undefined) return this.#withdraw(run, run.key, end.error, onDone);
+      if (!run.isRecorded) {
+        this.#openCalls.closed();
+        return onDone(end.error, undefined);
+      }
     }
     const outcome = toExecutionOutcome(end, call.target.timeoutMs / 1000) ?? lostOutcome();
     const { log } = outcome;
@@ -78,6 +91,7 @@ export class SyncRuns {
       () => {
         call.acknowledge();
         this.#openCalls.closed();
+        if (this.#watch.isWatched) this.#tellEnd(record.id, outcome);
         onDone(undefined, { record, timing: timingOf(call) });
       },
       (cause: unknown) => {
@@ -87,5 +101,21 @@ export class SyncRuns {
         onDone(new QinlingError('UNAVAILABLE', 'The execution could not be recorded.', { cause }), undefined);
       },
     );
+  }
+
+  /** It did not run: the caller may try again with the same key. */
+  #withdraw({ record }: SyncRun, key: IdempotencyKey, refusal: QinlingError, onDone: OnDone): void {
+    this.#store
+      .withdraw(record, key)
+      .catch((cause: unknown) => this.#options.onFault(cause, `execution ${record.id} was not withdrawn`))
+      .finally(() => {
+        this.#openCalls.closed();
+        if (this.#watch.isWatched) this.#watch.tell(record.id, undefined);
+        onDone(refusal, undefined);
+      });
+  }
+
+  #tellEnd(executionId: string, { status, log }: ExecutionOutcome): void {
+    this.#watch.tell(executionId, { status, log, isFinal: true });
   }
 }

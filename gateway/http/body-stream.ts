@@ -1,20 +1,17 @@
 import { Readable } from 'node:stream';
-import type { BodyHead } from './body.ts';
 import type { BodySource } from './held-body.ts';
 
 /** Unread bytes of an upload at which the client is told to wait. */
 const UPLOAD_BUFFER_BYTES = 1024 * 1024;
 
 /**
- * The body of a request as a stream. Must be called in the turn in which the request came, if it was not held. `signal`: the client went
- * away; the stream is destroyed then, and `source` left alone. A stream that is destroyed before its end must be so before
- * the answer: what still comes is thrown away, so that the client hears it.
+ * The body of a request as a stream. Must be called in the turn in which the request came, if it was not held.
+ * `signal`: the client went away; the stream is destroyed then, and `source` left alone. A stream that is destroyed
+ * before its end must be so before the answer: what still comes is thrown away, so that the client hears it.
  *
- * A client that is faster than our disk is told to wait, except in a chunked body, which uWebSockets.js does not take up
- * again after a pause; the limit of an upload bounds what is in memory then.
+ * A client that is faster than our disk is told to wait.
  */
-export function openBodyStream(source: BodySource, head: BodyHead, signal: AbortSignal): Readable {
-  const mayPause = head.contentLength !== undefined;
+export function openBodyStream(source: BodySource, signal: AbortSignal): Readable {
   let isPaused = false;
   const goOn = () => {
     if (isPaused && !signal.aborted) source.resume();
@@ -32,7 +29,7 @@ export function openBodyStream(source: BodySource, head: BodyHead, signal: Abort
     if (stream.destroyed) return;
     const isRoom = stream.push(Buffer.from(new Uint8Array(chunk)));
     if (isLast) stream.push(null);
-    else if (!isRoom && !isPaused && mayPause) {
+    else if (!isRoom && !isPaused) {
       isPaused = true;
       source.pause();
     }

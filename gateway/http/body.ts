@@ -12,11 +12,6 @@ export function tooLarge(limitBytes: number): QinlingError {
   return new QinlingError('TOO_LARGE', `The request body is larger than the limit of ${limitBytes} bytes.`);
 }
 
-/** Throws TOO_LARGE for a body that is declared larger than the limit. */
-export function checkDeclaredLength({ contentLength }: BodyHead, limitBytes: number): void {
-  if (contentLength !== undefined && contentLength > limitBytes) throw tooLarge(limitBytes);
-}
-
 /**
  * Reads a whole body up to a limit. Must be called in the turn in which the request came, if it was not held. Throws
  * TOO_LARGE; else `onEnd` is called once, with bytes that are only valid until it returns; never after an abort.
@@ -27,7 +22,7 @@ export function readBody(
   limitBytes: number,
   onEnd: (error: QinlingError | undefined, body: Buffer) => void,
 ): void {
-  checkDeclaredLength(head, limitBytes);
+  if ((head.contentLength ?? 0) > limitBytes) throw tooLarge(limitBytes);
   let parts: Buffer[] | undefined;
   let bytes = 0;
   let isOver = false;

@@ -3,7 +3,7 @@ import { NOBODY, type Access } from '../auth/access.ts';
 import { OPEN_GUARD, type Guard } from '../auth/guard.ts';
 import type { RuleName } from '../auth/rules.ts';
 import { QinlingError } from '../errors.ts';
-import { checkDeclaredLength, mimeTypeOf, parseJsonObject, readBody, type BodyHead } from './body.ts';
+import { mimeTypeOf, parseJsonObject, readBody, tooLarge, type BodyHead } from './body.ts';
 import { openBodyStream } from './body-stream.ts';
 import { HeldBody } from './held-body.ts';
 import { PacedWriter } from './paced-writer.ts';
@@ -147,12 +147,9 @@ export class Exchange {
       if (mimeType === '') return { fields: new Map(), files: new Map() };
       throw new QinlingError('UNSUPPORTED_MEDIA_TYPE', `Unknown mimetype: ${mimeType.slice(0, 100)}`);
     }
-    checkDeclaredLength(this.head, this.#options.uploads.maxFileBytes + FORM_MARGIN_BYTES);
-    this.#form = await readForm(
-      openBodyStream(this.#held ?? this.#res, this.head, this.signal),
-      this.head.contentType,
-      this.#options.uploads,
-    );
+    const { uploads } = this.#options;
+    if ((this.head.contentLength ?? 0) > uploads.maxFileBytes + FORM_MARGIN_BYTES) throw tooLarge(uploads.maxFileBytes);
+    this.#form = await readForm(openBodyStream(this.#held ?? this.#res, this.signal), this.head.contentType, uploads);
     return this.#form;
   }
 

@@ -3,12 +3,15 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { QinlingError, invalidInput } from '../errors.ts';
 import { tooLarge } from './body.ts';
 
 const MAX_FIELDS = 100;
+/** In a body of text fields only. */
+const MAX_TEXT_FIELDS = 1_000;
+const MAX_NAME_BYTES = 200;
 const MAX_FIELD_BYTES = 1024 * 1024;
 /** All fields together: they are kept in memory. */
 const MAX_FIELDS_BYTES = 4 * 1024 * 1024;
@@ -43,7 +46,7 @@ export async function readForm(source: Readable, contentType: string, limits: Up
   const saves: Promise<[name: string, UploadedFile] | undefined>[] = [];
   let fault: QinlingError | undefined;
   let fieldsBytes = 0;
-  const parser = openParser(contentType, limits);
+  const parser = openParser(contentType, uploadLimits(limits));
   const fail = (error: QinlingError): undefined => {
     fault ??= error;
     // The rest is of no use, and the parser would wait for files that nobody reads any more. Not at once: busboy does
@@ -87,21 +90,52 @@ export async function removeFiles(files: Iterable<readonly [name: string, Upload
   await Promise.all([...files].map(([, file]) => rm(file.path, { force: true })));
 }
 
-function openParser(contentType: string, limits: UploadLimits): busboy.Busboy {
+/**
+ * The text fields of a body that is in memory, in their order; a name may come several times. Rejects with a 400, also
+ * where there is a file.
+ */
+export async function readTextFields(body: Buffer, contentType: string): Promise<[name: string, value: string][]> {
+  const fields: [name: string, value: string][] = [];
+  const parser = openParser(contentType, {
+    fields: MAX_TEXT_FIELDS,
+    fieldSize: body.length + 1,
+    fieldNameSize: MAX_NAME_BYTES,
+    files: 1,
+    parts: MAX_TEXT_FIELDS + 1,
+    headerPairs: 50,
+  });
+  let fault: QinlingError | undefined;
+  parser.on('field', (name, value, { nameTruncated }) => {
+    if (nameTruncated) fault ??= invalidInput(`The form field ${name.slice(0, 100)} has too long a name.`);
+    fields.push([name, value]);
+  });
+  parser.on('file', (name, stream) => {
+    fault ??= invalidInput(`The form field ${name.slice(0, 100)} is a file: only text is taken.`);
+    stream.on('error', () => undefined).resume();
+  });
+  for (const event of ['fieldsLimit', 'filesLimit', 'partsLimit'] as const) {
+    parser.on(event, () => (fault ??= invalidInput('The form has too many parts.')));
+  }
+  await pipeline(Readable.from([body]), parser).catch((error: unknown) => (fault ??= toError(error)));
+  if (fault !== undefined) throw fault;
+  return fields;
+}
+
+function uploadLimits(limits: UploadLimits): busboy.Limits {
+  return {
+    fields: MAX_FIELDS,
+    fieldSize: MAX_FIELD_BYTES,
+    fieldNameSize: MAX_NAME_BYTES,
+    files: 4,
+    fileSize: limits.maxFileBytes + 1, // what reaches it is cut
+    parts: MAX_FIELDS + 4,
+    headerPairs: 50,
+  };
+}
+
+function openParser(contentType: string, limits: busboy.Limits): busboy.Busboy {
   try {
-    return busboy({
-      headers: { 'content-type': contentType },
-      defParamCharset: 'utf8',
-      limits: {
-        fields: MAX_FIELDS,
-        fieldSize: MAX_FIELD_BYTES,
-        fieldNameSize: 200,
-        files: 4,
-        fileSize: limits.maxFileBytes + 1, // what reaches it is cut
-        parts: MAX_FIELDS + 4,
-        headerPairs: 50,
-      },
-    });
+    return busboy({ headers: { 'content-type': contentType }, defParamCharset: 'utf8', limits });
   } catch (cause) {
     throw new QinlingError('INVALID_INPUT', 'The form is not readable: its content type has no boundary.', { cause });
   }

@@ -1,4 +1,4 @@
-import { RecentDurations } from '../../protocol/recent-durations.ts';
+import { RecentDurations, STALL_MS } from '../../protocol/recent-durations.ts';
 import type { Seat, SeatOwner } from '../link/seat.ts';
 import type { Call } from './call.ts';
 import type { Target } from './target.ts';
@@ -32,12 +32,16 @@ export class Binding implements SeatOwner {
     return this.inFlight === 0 && this.placing === 0 && this.line.length === 0;
   }
 
-  /** Hot. The bound worker with the fewest invocations that has room for one more. */
-  seatWithRoom(): Seat | undefined {
+  /**
+   * Hot. The bound worker with the fewest invocations that has room for one more. Where nothing ended for long, there is
+   * room for those that run only: what is sent behind them would be trapped, however short the calls were until now.
+   */
+  seatWithRoom(nowMs: number): Seat | undefined {
     const room = this.#concurrency * this.durations.depth;
     let best: Seat | undefined;
     for (const seat of this.seats) {
       if (seat.inFlight >= room || seat.isYielding || !seat.link.isReady) continue;
+      if (seat.inFlight >= this.#concurrency && nowMs - seat.lastMoveMs > STALL_MS) continue;
       if (best === undefined || seat.inFlight < best.inFlight) best = seat;
     }
     return best;

@@ -9,6 +9,7 @@ import { Binding } from './binding.ts';
 import { Call, loadFailure, type CallHandler, type CallRequest } from './call.ts';
 import { Placement, type PlacementListener } from './placement.ts';
 import type { Target } from './target.ts';
+import { Workers } from './workers.ts';
 
 /** One coarse clock looks after waiting calls; deadlines and growth are true to about this much. */
 const TICK_MS = 20;
@@ -41,6 +42,7 @@ export interface InvokerOptions {
 
 /** The road of one call: binding, worker with room, agent, answer; or the waiting line, and more workers where it pays. */
 export class Invoker implements CallHandler, PlacementListener {
+  readonly workers: Workers;
   readonly #options: InvokerOptions;
   readonly #links: LinkSet;
   readonly #table: BindingTable;
@@ -58,6 +60,7 @@ export class Invoker implements CallHandler, PlacementListener {
     this.#links = links;
     this.#table = new BindingTable((binding) => this.#retire(binding));
     this.#placement = new Placement(links, this.#table, this);
+    this.workers = new Workers(links, this.#table, this.#placement, options.concurrency);
     links.listen({
       onBoundSeatFound: (seat, targetKey) => {
         if (options.findTarget === undefined) return false;
@@ -81,35 +84,10 @@ export class Invoker implements CallHandler, PlacementListener {
     const binding = this.#table.find(request.target.key) ?? this.#addBinding(request.target);
     const call = new Call(request, binding, this, nowMs);
     binding.lastUsedMs = nowMs;
-    const seat = binding.line.length === 0 ? binding.seatWithRoom() : undefined;
+    const seat = binding.line.length === 0 ? binding.seatWithRoom(nowMs) : undefined;
     if (seat !== undefined) this.#send(call, seat, nowMs);
     else this.#wait(call, nowMs);
     return call;
-  }
-
-  /** Gives the workers of every target of a function back; its running calls end first. */
-  releaseFunction(functionId: string): void {
-    for (const binding of [...this.#table.oldestFirst()]) {
-      if (binding.target.functionId === functionId) this.#table.drop(binding);
-    }
-  }
-
-  hasBoundWorkers(runtimeId: string): boolean {
-    for (const binding of this.#table.oldestFirst()) {
-      if (binding.target.runtimeId === runtimeId && (binding.seats.length > 0 || binding.placing > 0)) return true;
-    }
-    return false;
-  }
-
-  /** Workers of all agents that serve the pool, and how many of them are not bound; undefined where there is none. */
-  capacity(poolName: string): { total: number; available: number } | undefined {
-    let total = 0;
-    let available = 0;
-    for (const link of this.#links.serving(poolName)) {
-      total += link.seats.length;
-      available += link.seats.filter((seat) => seat.isFree).length;
-    }
-    return total === 0 ? undefined : { total, available };
   }
 
   /** Refuses what waits and stops the clocks; calls in flight end through their links. */
@@ -127,7 +105,10 @@ export class Invoker implements CallHandler, PlacementListener {
     const { binding } = call;
     seat.inFlight--;
     binding.inFlight--;
-    if (durationMs !== undefined) binding.durations.record(durationMs, performance.now());
+    if (durationMs !== undefined) {
+      seat.lastMoveMs = performance.now();
+      binding.durations.record(durationMs, seat.lastMoveMs);
+    }
     if (seat.isYielding && seat.inFlight === 0) {
       this.#placement.release(binding, seat);
       this.#placement.serveHungry();
@@ -172,9 +153,7 @@ export class Invoker implements CallHandler, PlacementListener {
   }
 
   #addBinding(target: Target): Binding {
-    const binding = new Binding(target, this.#options.concurrency);
-    this.#table.add(binding);
-    return binding;
+    return this.#table.add(new Binding(target, this.#options.concurrency));
   }
 
   /** A worker of an earlier gateway process goes on to serve its target. Never rejects. */
@@ -203,7 +182,7 @@ export class Invoker implements CallHandler, PlacementListener {
   }
 
   #send(call: Call, seat: Seat, nowMs: number): void {
-    seat.inFlight++;
+    if (seat.inFlight++ === 0) seat.lastMoveMs = nowMs;
     seat.lastUsedMs = nowMs;
     call.binding.inFlight++;
     call.seat = seat;
@@ -252,7 +231,7 @@ export class Invoker implements CallHandler, PlacementListener {
   #drainLine(binding: Binding): void {
     const nowMs = performance.now();
     while (binding.line.length > 0) {
-      const seat = binding.seatWithRoom();
+      const seat = binding.seatWithRoom(nowMs);
       if (seat === undefined) break;
       const call = binding.line.shift()!;
       this.#countWaiting(call, -1);
@@ -315,6 +294,7 @@ export class Invoker implements CallHandler, PlacementListener {
 
   #retire(binding: Binding): void {
     binding.isRetired = true;
+    this.#placement.cancelExtra(binding);
     this.#watched.add(binding);
     this.#releaseIfIdle(binding);
   }
@@ -323,6 +303,7 @@ export class Invoker implements CallHandler, PlacementListener {
     if (!binding.isIdle) return;
     this.#watched.delete(binding);
     for (const seat of [...binding.seats]) this.#placement.release(binding, seat);
+    this.#table.forget(binding);
     this.#placement.serveHungry();
   }
 

@@ -30,6 +30,8 @@ export class Placement {
   readonly #table: BindingTable;
   readonly #listener: PlacementListener;
   readonly #hungry = new Set<Binding>();
+  /** How many workers bindings are still to get beyond what their calls ask for. */
+  readonly #extra = new Map<Binding, number>();
 
   constructor(links: LinkSet, table: BindingTable, listener: PlacementListener) {
     this.#links = links;
@@ -53,6 +55,18 @@ export class Placement {
     this.#bind(binding, seat, nowMs);
   }
 
+  /** So many more workers for the binding, as far as there are free ones; bindings whose calls wait go first. */
+  placeExtra(binding: Binding, count: number, nowMs: number): void {
+    const wanted = (this.#extra.get(binding) ?? 0) + count;
+    this.#extra.set(binding, Math.min(wanted, this.#countFree(binding)));
+    this.#serveExtra(nowMs);
+  }
+
+  /** The binding is not to get what it has not got of the extra workers. */
+  cancelExtra(binding: Binding): void {
+    this.#extra.delete(binding);
+  }
+
   isHungry(binding: Binding): boolean {
     return this.#hungry.has(binding);
   }
@@ -68,12 +82,26 @@ export class Placement {
       this.#hungry.delete(binding);
       if (binding.line.length > 0) this.place(binding, nowMs);
     }
+    if (this.#extra.size > 0) this.#serveExtra(nowMs);
   }
 
   /** Gives one worker of the binding back. */
   release(binding: Binding, seat: Seat): void {
     binding.removeSeat(seat);
     seat.link.unbind(seat);
+  }
+
+  #serveExtra(nowMs: number): void {
+    for (const [binding, count] of [...this.#extra]) {
+      let left = count;
+      for (let seat = this.#findFreeSeat(binding); seat !== undefined && left > 0; seat = this.#findFreeSeat(binding)) {
+        this.#bind(binding, seat, nowMs);
+        left--;
+      }
+      left = Math.min(left, this.#countFree(binding)); // above zero where the agents bind as much as they may
+      if (left > 0) this.#extra.set(binding, left);
+      else this.#extra.delete(binding);
+    }
   }
 
   #bind(binding: Binding, seat: Seat, nowMs: number): void {
@@ -99,11 +127,13 @@ export class Placement {
     binding.placing--;
     if (failure === undefined) {
       seat.link.cachedDigests.add(binding.target.packageDigest);
+      seat.lastUsedMs = performance.now();
       binding.agentFaults = 0;
       binding.seats.push(seat);
       this.#listener.onPlaced(binding);
     } else {
       seat.owner = undefined;
+      this.cancelExtra(binding);
       if (failure.fault === BindFault.Function) {
         this.#listener.onLoadFailed(binding, failure);
       } else {
@@ -115,6 +145,10 @@ export class Placement {
   }
 
   #findSeat(binding: Binding): Seat | undefined {
+    return this.#findFreeSeat(binding) ?? this.#takeIdleSeat(binding);
+  }
+
+  #findFreeSeat(binding: Binding): Seat | undefined {
     const { poolName, packageDigest } = binding.target;
     let best: Seat | undefined;
     for (const link of this.#links.serving(poolName)) {
@@ -124,7 +158,13 @@ export class Placement {
       if (link.cachedDigests.has(packageDigest)) return seat;
       best ??= seat;
     }
-    return best ?? this.#takeIdleSeat(binding);
+    return best;
+  }
+
+  #countFree({ target }: Binding): number {
+    let count = 0;
+    for (const link of this.#links.serving(target.poolName)) count += link.seats.filter((seat) => seat.isFree).length;
+    return count;
   }
 
   /** A worker of the binding that was idle longest, on an agent that serves the same pool. */

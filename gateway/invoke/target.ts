@@ -1,10 +1,11 @@
-import type { FunctionRecord } from '../store/store.ts';
+import type { RetryPolicy } from '../store/attempts.ts';
 
 /** What a call runs once aliases are resolved: a function's version with its code and limits. */
 export interface Target {
   /** Names what is loaded: changes with everything that needs a fresh worker, and with nothing else. */
   readonly key: string;
   readonly functionId: string;
+  /** 0 is the function as it is. */
   readonly version: number;
   readonly projectId: string;
   readonly runtimeId: string;
@@ -14,30 +15,19 @@ export interface Target {
   readonly cpuMillicores: number;
   readonly memoryBytes: number;
   readonly timeoutMs: number;
+  /** For asynchronous executions that are accepted now. */
+  readonly retry: RetryPolicy | null;
 }
 
-/** The function that a target's key names. */
-export function functionIdOf(targetKey: string): string {
-  return targetKey.split('/', 1)[0]!;
+/** The function and version that a target's key names. */
+export function namedBy(targetKey: string): { functionId: string; version: number } {
+  const [functionId = '', version] = targetKey.split('/', 2);
+  return { functionId, version: Number(version) };
 }
 
-/** The target of a package function's version 0. */
-export function toTarget(record: FunctionRecord, runtimeId: string, poolName: string, packageDigest: string): Target {
-  const entry = record.entry ?? 'main.main';
-  const { id: functionId, cpuMillicores, memoryBytes, projectId } = record;
-  const version = 0;
+/** A target with the key that its fields make. */
+export function makeTarget(fields: Omit<Target, 'key'>): Target {
+  const { functionId, version, poolName, packageDigest, cpuMillicores, memoryBytes, entry } = fields;
   const digest = packageDigest.slice(0, 16);
-  return {
-    key: [functionId, version, poolName, digest, cpuMillicores, memoryBytes, entry].join('/'),
-    functionId,
-    version,
-    projectId,
-    runtimeId,
-    poolName,
-    packageDigest,
-    entry,
-    cpuMillicores,
-    memoryBytes,
-    timeoutMs: record.timeoutSeconds * 1000,
-  };
+  return { key: [functionId, version, poolName, digest, cpuMillicores, memoryBytes, entry].join('/'), ...fields };
 }

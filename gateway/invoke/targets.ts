@@ -1,65 +1,55 @@
-import { LRUCache } from 'lru-cache';
 import type { QinlingError } from '../errors.ts';
-import type { FunctionRecord } from '../store/store.ts';
+import { LoadedValues } from './loaded-values.ts';
 import type { Target } from './target.ts';
 
 const MAX_TARGETS = 100_000;
 
-/** Functions to what they run, in memory, so that a warm call asks no database; dropped when a function changes. */
+/** Where targets come from. */
+export interface TargetSource {
+  /** Rejects with the 4xx that says why there is no such target, or why it can never run. */
+  read(functionId: string, version: number): Promise<Target>;
+  /** Hot. Why a target cannot run now (its runtime is being upgraded, say). */
+  whyNotRunnable(target: Target): QinlingError | undefined;
+}
+
+/**
+ * What functions and their versions run, in memory, so that a warm call asks no database. Dropped when this process
+ * changes them; what other processes change is seen when they are all dropped, a second later at most (ChangeWatch).
+ */
 export class Targets {
-  readonly #targets = new LRUCache<string, Target>({ max: MAX_TARGETS });
-  readonly #loads = new Map<string, Promise<Target>>();
-  readonly #load: (functionId: string) => Promise<FunctionRecord>;
-  readonly #toTarget: (record: FunctionRecord) => Target;
+  readonly #targets = new LoadedValues<Target>(MAX_TARGETS);
+  readonly #source: TargetSource;
 
-  readonly #whyNotRunnable: (target: Target) => QinlingError | undefined;
-
-  /**
-   * `load` reads the record and rejects with NOT_FOUND; `toTarget` throws the 4xx that says why a function can never
-   * run; `whyNotRunnable` says why a target cannot run now (its runtime is being upgraded, say).
-   */
-  constructor(
-    load: (functionId: string) => Promise<FunctionRecord>,
-    toTarget: (record: FunctionRecord) => Target,
-    whyNotRunnable: (target: Target) => QinlingError | undefined,
-  ) {
-    this.#load = load;
-    this.#toTarget = toTarget;
-    this.#whyNotRunnable = whyNotRunnable;
+  constructor(source: TargetSource) {
+    this.#source = source;
   }
 
   /** Hot. */
   whyNotRunnable(target: Target): QinlingError | undefined {
-    return this.#whyNotRunnable(target);
+    return this.#source.whyNotRunnable(target);
   }
 
-  /** Hot. The function's target if it is in memory. */
-  find(functionId: string): Target | undefined {
-    return this.#targets.get(functionId);
+  /** Hot. The target if it is in memory. Version 0 is the function as it is. */
+  find(functionId: string, version: number): Target | undefined {
+    return this.#targets.find(keyOf(functionId, version));
   }
 
-  /** The function's target; callers that come together share one look-up. */
-  load(functionId: string): Promise<Target> {
-    let load = this.#loads.get(functionId);
-    if (load === undefined) {
-      load = this.#read(functionId).finally(() => {
-        if (this.#loads.get(functionId) === load) this.#loads.delete(functionId);
-      });
-      this.#loads.set(functionId, load);
-    }
-    return load;
+  /** The target; callers that come together share one look-up. */
+  load(functionId: string, version: number): Promise<Target> {
+    return this.#targets.load(keyOf(functionId, version), () => this.#source.read(functionId, version));
   }
 
-  /** The function changed or is gone. */
-  drop(functionId: string): void {
-    this.#targets.delete(functionId);
-    this.#loads.delete(functionId);
+  /** What the version runs has changed, or is gone. */
+  drop(functionId: string, version: number): void {
+    this.#targets.drop(keyOf(functionId, version));
   }
 
-  async #read(functionId: string): Promise<Target> {
-    const target = this.#toTarget(await this.#load(functionId));
-    // A change that came while the record was read dropped this load: its answer serves its callers but is not kept.
-    if (this.#loads.has(functionId)) this.#targets.set(functionId, target);
-    return target;
+  dropAll(): void {
+    this.#targets.dropAll();
   }
+}
+
+/** Hot: most calls are of version 0, whose key is there already. */
+function keyOf(functionId: string, version: number): string {
+  return version === 0 ? functionId : `${functionId}/${version}`;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { PROTOCOL_VERSION, RETURN_GRACE_MS, SILENCE_MS } from '../../protocol/limits.ts';
+import { RETURN_GRACE_MS, SILENCE_MS } from '../../protocol/limits.ts';
 import type { Hello } from '../../protocol/message.ts';
+import { OLDEST_VERSION } from '../../protocol/version.ts';
 import { TRUSTED_AGENT, type AgentIdentity } from './agent-identity.ts';
 import { Link, LinkState, type LinkListener, type LinkSocket, type WorkerWatcher } from './link.ts';
 
@@ -134,7 +135,7 @@ export class LinkSet {
 
 /** Why a Hello is refused, or undefined. */
 export function refuseHello(hello: Hello, identity: AgentIdentity): string | undefined {
-  if (hello.protocolVersion < PROTOCOL_VERSION) return `protocol version ${hello.protocolVersion} is too old`;
+  if (hello.protocolVersion < OLDEST_VERSION) return `protocol version ${hello.protocolVersion} is too old`;
   if (hello.workerCount > MAX_WORKERS) return `more than ${MAX_WORKERS} workers`;
   if (hello.agentName === '' || hello.instanceId === '') return 'no name';
   if (identity.agentName !== undefined && identity.agentName !== hello.agentName) return 'not its name';

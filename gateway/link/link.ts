@@ -9,7 +9,9 @@ import {
   type Hello,
   type Welcome,
 } from '../../protocol/message.ts';
+import { FOLLOWS_LOGS } from '../../protocol/version.ts';
 import type { AgentIdentity } from './agent-identity.ts';
+import { LogStreams, type LogStream, type OnLog } from './log-streams.ts';
 import { NO_SLOT, PendingTable, type PendingCall } from './pending-table.ts';
 import { Seat } from './seat.ts';
 
@@ -65,6 +67,8 @@ export class Link {
   /** Digests of the packages that bound workers may fetch. */
   readonly #digests = new Map<Seat, string>();
   readonly #pending = new PendingTable(MAX_SLOTS);
+  readonly #logStreams = new LogStreams(this, (slot) => this.#sendFollow(slot, false));
+  readonly #protocolVersion: number;
   readonly #binds = new Map<Seat, { targetKey: string; onBound: OnBound }>();
   #socket: LinkSocket | undefined;
   #batch: FrameBatch | undefined;
@@ -76,6 +80,7 @@ export class Link {
     this.agentName = hello.agentName;
     this.instanceId = hello.instanceId;
     this.pools = new Set(hello.pools);
+    this.#protocolVersion = hello.protocolVersion;
     this.seats = Array.from({ length: hello.workerCount }, (_, index) => new Seat(this, index));
     this.isSingleUse = identity.isSingleUse;
     this.#listener = listener;
@@ -110,6 +115,7 @@ export class Link {
       this.#listener.adoptCall(executionId, this),
     );
     this.#reconcileSeats(new Map(hello.bound));
+    this.#resumeLogs();
     for (const call of notReceived) call.onNotReceived();
   }
 
@@ -128,6 +134,7 @@ export class Link {
     this.#state = LinkState.Closed;
     this.#batch?.flush();
     this.#socket?.close(reason);
+    this.#logStreams.endAll();
   }
 
   /** True for a package that one of its workers was told to load. */
@@ -146,6 +153,7 @@ export class Link {
     this.#batch = undefined;
     this.#failBinds(reason);
     for (const seat of this.seats) this.#loseSeat(seat);
+    this.#logStreams.endAll();
     for (const call of this.#pending.clear()) call.onLost();
   }
 
@@ -165,6 +173,18 @@ export class Link {
     if (this.#batch === undefined) return; // away: the agent sends the Result again, and gets its Ack then
     if (this.#acks.length === 0) setImmediate(() => this.#sendAcks());
     this.#acks.push(slot);
+  }
+
+  /**
+   * What a call prints, from its beginning and as it is printed. Undefined: the agent does not have the call, or cannot
+   * tell. Nothing but `onLog` hears of it: a follower is to look at `isOver` now and then.
+   */
+  follow(call: PendingCall, onLog: OnLog): LogStream | undefined {
+    if (this.#batch === undefined || this.#protocolVersion < FOLLOWS_LOGS) return undefined;
+    const slot = this.#pending.slotOf(call);
+    if (slot === NO_SLOT) return undefined;
+    this.#sendFollow(slot, true);
+    return this.#logStreams.open(slot, call, onLog);
   }
 
   /** Gives the seat a target; it may have had another one. `onBound` is called once. */
@@ -187,6 +207,8 @@ export class Link {
     switch (message.kind) {
       case Kind.Result:
         return this.#onResult(message.slot, message);
+      case Kind.Log:
+        return this.#logStreams.deliver(message.slot, message.offset, message.log);
       case Kind.Bound:
         this.#settleBind(message.worker, message.targetKey, undefined);
         return;
@@ -212,9 +234,22 @@ export class Link {
   }
 
   #onResult(slot: number, result: Parameters<PendingCall['onResult']>[0]): void {
+    if (!this.#logStreams.isEmpty) this.#logStreams.end(slot);
     const call = this.#pending.finish(slot);
     if (call !== undefined) call.onResult(result, slot);
     else if (!this.#pending.isEnded(slot)) this.acknowledge(slot); // recorded before: the agent need not keep it
+  }
+
+  #sendFollow(slot: number, isWanted: boolean): void {
+    this.#batch?.add({ kind: Kind.Follow, slot, isWanted });
+  }
+
+  /** The agent has forgotten who follows what: it lost the socket. */
+  #resumeLogs(): void {
+    for (const [slot, call] of this.#logStreams.calls) {
+      if (this.#pending.slotOf(call) === slot) this.#sendFollow(slot, true);
+      else this.#logStreams.end(slot);
+    }
   }
 
   #sendAcks(): void {

@@ -54,6 +54,11 @@ export class PendingTable {
     return call;
   }
 
+  /** The slot of a pending call; NO_SLOT where it is none of this table. */
+  slotOf(call: PendingCall): number {
+    return this.#slots.indexOf(call);
+  }
+
   setRecorded(slot: number): void {
     if (this.#slots[slot] === ENDED) this.#slots[slot] = RECORDED;
   }

@@ -14,6 +14,8 @@ export class Seat {
   /** Invocations sent and not yet answered. */
   inFlight = 0;
   lastUsedMs = 0;
+  /** When an invocation ended here last, or the first one was sent after a rest. */
+  lastMoveMs = 0;
   /** Takes no new invocations: it is given back when it has run empty, for a target that has no worker. */
   isYielding = false;
 

@@ -18,6 +18,8 @@ interface Session {
 export interface LinkServerOptions {
   readonly authenticator: AgentAuthenticator;
   readonly log: { warn(text: string): void; debug(text: string): void };
+  /** Silence after which an agent counts as lost; uWebSockets.js takes 8 s and more. */
+  readonly silenceMs?: number;
 }
 
 /** Accepts the WebSockets of agents at /agent: token at the upgrade, Hello first, then the link's messages. */
@@ -26,7 +28,7 @@ export function acceptLinks(app: TemplatedApp, links: LinkSet, options: LinkServ
     maxPayloadLength: MAX_FRAME_BYTES,
     maxBackpressure: MAX_BACKPRESSURE_BYTES,
     closeOnBackpressureLimit: 1,
-    idleTimeout: SILENCE_MS / 1000, // pings go out before; an agent that answers none is closed
+    idleTimeout: (options.silenceMs ?? SILENCE_MS) / 1000, // pings go out before; an agent that answers none is closed
     sendPingsAutomatically: true,
     upgrade: (res, req, context) => {
       upgrade(res, req, context, options.authenticator).catch((error: unknown) =>

@@ -1,11 +1,19 @@
 /**
  * The store contract: the records of the control plane and of every execution, and what holds of them.
  *
+ * Several gateways may use the same records, each through a store of its own that knows its gateway's id.
+ *
  * All methods may be called concurrently. A promise that resolved means: durable as far as the driver's setting says
  * (SQLite: survives a killed process, with `database.synchronous = full` also a power loss). Writes of executions are
  * committed in groups: every call of one event-loop turn shares one transaction. A reader always sees the writes that
  * were called before it. A failed commit rejects every write of its group and leaves none of them behind.
  */
+
+import type { Attempts, RetryPolicy } from './attempts.ts';
+import type { GatewayStore } from './gateway-store.ts';
+import type { IdempotencyKey, TakenKey } from './idempotency-key.ts';
+import type { JobStore } from './job-store.ts';
+import type { WebhookStore } from './webhook-store.ts';
 
 /** Times are milliseconds since 1970 UTC everywhere in the store. */
 export type TimeMs = number;
@@ -50,12 +58,52 @@ export interface FunctionRecord {
   readonly cpuMillicores: number;
   readonly memoryBytes: number;
   readonly timeoutSeconds: number;
+  /** For asynchronous executions; null where they are run once. */
+  readonly retry: RetryPolicy | null;
   /** Accepted executions of version 0. Raised by the store with each inserted execution. */
   readonly count: number;
   readonly latestVersion: number;
   readonly createdAt: TimeMs;
   readonly updatedAt: TimeMs | null;
 }
+
+/** A function as it was when it was published. Only its count changes. */
+export interface VersionRecord {
+  readonly id: string;
+  readonly functionId: string;
+  /** The function's. */
+  readonly projectId: string;
+  /** 1 and on; one that was used is never used again. */
+  readonly versionNumber: number;
+  readonly description: string | null;
+  /** md5 (hex) of the uploaded package. */
+  readonly md5: string;
+  readonly packageDigest: string;
+  readonly entry: string | null;
+  readonly cpuMillicores: number;
+  readonly memoryBytes: number;
+  readonly timeoutSeconds: number;
+  /** Accepted executions of this version. Raised by the store with each inserted execution. */
+  readonly count: number;
+  readonly createdAt: TimeMs;
+  readonly updatedAt: TimeMs | null;
+}
+
+/** A name that points at a function as it is (version 0) or at one of its versions. */
+export interface AliasRecord {
+  readonly id: string;
+  readonly projectId: string;
+  readonly name: string;
+  readonly functionId: string;
+  readonly functionVersion: number;
+  readonly description: string | null;
+  readonly createdAt: TimeMs;
+  readonly updatedAt: TimeMs | null;
+}
+
+/** What another alias of the project has already: the name, or the function and version. */
+export const AliasConflict = { Name: 'name', Target: 'target' } as const;
+export type AliasConflict = (typeof AliasConflict)[keyof typeof AliasConflict];
 
 export const ExecutionStatus = {
   Running: 'running',
@@ -81,8 +129,10 @@ export interface ExecutionRecord {
   readonly output: string | null;
   /** Null where the contract shows no duration. */
   readonly durationSeconds: number | null;
-  /** True once an attempt may have been sent to an agent: such an execution is never started again by itself. */
+  /** True once the attempt may have been sent to an agent: such an attempt is never started again by itself. */
   readonly isStarted: boolean;
+  /** Null where it is run once, as by default. */
+  readonly attempts: Attempts | null;
   readonly createdAt: TimeMs;
   readonly updatedAt: TimeMs | null;
 }
@@ -141,6 +191,8 @@ export type Chunks<T> = AsyncIterable<readonly T[]>;
 
 export interface RuntimeStore {
   insert(record: RuntimeRecord): Promise<void>;
+  /** Adds the records where there is none at all. False: there is one, and nothing happened. */
+  insertFirst(records: readonly RuntimeRecord[]): Promise<boolean>;
   get(id: string): Promise<RuntimeRecord | undefined>;
   /** Those in scope and all public ones. */
   list(scope: Scope): Promise<RuntimeRecord[]>;
@@ -154,6 +206,7 @@ export interface FunctionStore {
   get(id: string, scope: Scope): Promise<FunctionRecord | undefined>;
   list(page: Page): Chunks<FunctionRecord>;
   update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined>;
+  /** With its versions. */
   delete(id: string): Promise<boolean>;
   /** True if any function of any project refers to the runtime. */
   hasRuntime(runtimeId: string): Promise<boolean>;
@@ -161,25 +214,93 @@ export interface FunctionStore {
   hasPackageDigest(digest: string): Promise<boolean>;
 }
 
+export interface VersionStore {
+  /**
+   * Adds a version, whose number becomes the function's `latestVersion`. False, and nothing happens, unless the number
+   * is the next one and the function still is what the version is a snapshot of, so that its package is there.
+   */
+  insert(record: VersionRecord): Promise<boolean>;
+  get(functionId: string, versionNumber: number): Promise<VersionRecord | undefined>;
+  /** By their numbers. */
+  list(functionId: string): Promise<VersionRecord[]>;
+  delete(functionId: string, versionNumber: number): Promise<boolean>;
+  /** True if any version of the function was published with the upload of this md5. */
+  hasMd5(functionId: string, md5: string): Promise<boolean>;
+  /** True if any version of any function refers to the tar of this digest. */
+  hasPackageDigest(digest: string): Promise<boolean>;
+}
+
+export interface AliasStore {
+  /** Tells what stands against it, and then adds nothing. */
+  insert(record: AliasRecord): Promise<AliasConflict | undefined>;
+  get(id: string, scope: Scope): Promise<AliasRecord | undefined>;
+  getNamed(projectId: string, name: string): Promise<AliasRecord | undefined>;
+  /** The aliases of the name in all projects, oldest first; at most `limit`. */
+  listNamed(name: string, limit: number): Promise<AliasRecord[]>;
+  list(page: Page): Chunks<AliasRecord>;
+  /** The record after the change, or what stands against it; undefined where there is none. Sets `updatedAt`. */
+  update(id: string, change: AliasChange): Promise<AliasRecord | AliasConflict | undefined>;
+  delete(id: string): Promise<boolean>;
+  /** True if an alias of any project points at the function or at one of its versions. */
+  hasFunction(functionId: string): Promise<boolean>;
+  hasVersion(functionId: string, versionNumber: number): Promise<boolean>;
+}
+
+export type AliasChange = Partial<Pick<AliasRecord, 'functionId' | 'functionVersion' | 'description'>>;
+
 export interface ExecutionStore {
   /**
-   * Adds a running or already final execution and raises the function's `count` by one (and its `updatedAt`).
+   * Adds a final execution, or a running one that this gateway looks after, and raises the `count` of what it runs by
+   * one (and its `updatedAt`): the version's, or the function's where the version is 0.
    * `log` belongs to final ones. Hot: called once a warm call.
    */
   insert(record: ExecutionRecord, log: ExecutionLog | null): Promise<void>;
-  /** Marks that an attempt may have started. False: no such running, unstarted execution (deleted or settled). */
-  markStarted(id: string): Promise<boolean>;
-  /** Ends a running execution. False: it was final already, or is gone; nothing changed. */
-  settle(id: string, outcome: ExecutionOutcome): Promise<boolean>;
+  /**
+   * The same, once: where the key was taken since `takenSince`, nothing is written, and it resolves with what took it.
+   * Undefined: the execution was added, and has the key.
+   */
+  insertOnce(record: ExecutionRecord, key: IdempotencyKey, takenSince: TimeMs): Promise<TakenKey | undefined>;
+  /** What took the key since then. */
+  findKey(projectId: string, text: string, takenSince: TimeMs): Promise<TakenKey | undefined>;
+  /** Takes a running execution and its key back as if they had never been: it did not run. */
+  withdraw(record: ExecutionRecord, key: IdempotencyKey): Promise<void>;
+  /** Marks that the attempt may have started. False: this gateway has no such attempt that waits for its start. */
+  markStarted(id: string, attempt?: number): Promise<boolean>;
+  /**
+   * Ends a running execution in this attempt (1 where none is given). False: it was final already, is in another attempt,
+   * or is gone; nothing changed.
+   */
+  settle(id: string, outcome: ExecutionOutcome, attempt?: number): Promise<boolean>;
+  /** Ends this attempt of a running execution; the next one is due at that time. False as for `settle`. */
+  postpone(id: string, attempt: number, dueAt: TimeMs, log: ExecutionLog | null): Promise<boolean>;
+  /**
+   * Begins another round of a final, asynchronous execution: it is running, without result and log, its next attempt is
+   * due at that time, and this gateway looks after it. Undefined: there is no such execution.
+   */
+  redrive(id: string, dueAt: TimeMs): Promise<ExecutionRecord | undefined>;
   get(id: string, scope: Scope): Promise<ExecutionRecord | undefined>;
   /** The log; undefined where there is no such execution, null where it has no log yet. */
   getLog(id: string): Promise<ExecutionLog | null | undefined>;
   list(page: Page): Chunks<ExecutionRecord>;
   delete(id: string): Promise<boolean>;
-  /** Running executions that no attempt was started for, oldest first: what a gateway takes up after a restart. */
+  /**
+   * This gateway's running executions whose attempt did not start and waits for no time, oldest first: what it takes up
+   * after a restart.
+   */
   listUnstarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
-  /** Running executions whose attempt had started, oldest first: what a gateway settles after a restart. */
+  /** This gateway's running executions whose attempt had started, oldest first: what it settles after a restart. */
   listStarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
+  /** This gateway's waiting attempts that are due, those first that were due first. */
+  listDue(now: TimeMs, limit: number): Promise<ExecutionRecord[]>;
+  /** When its next attempt is due after that time; undefined where none waits. */
+  nextDueAt(after: TimeMs): Promise<TimeMs | undefined>;
+  /** Removes at most `limit` keys that were taken before. Resolves with the number removed. */
+  pruneKeys(bounds: { takenBefore: TimeMs; limit: number }): Promise<number>;
+  /**
+   * Makes running executions that another gateway looked after this one's, at most `limit` at a time; null: those that
+   * none does. Resolves with them. The other can start none of them from then on.
+   */
+  takeOver(gatewayId: string | null, limit: number): Promise<ExecutionRecord[]>;
   /**
    * Removes at most `limit` final executions that were created before `olderThan`, or that are more than the newest
    * `keep`; oldest first. Resolves with the number removed.
@@ -190,7 +311,17 @@ export interface ExecutionStore {
 export interface Store {
   readonly runtimes: RuntimeStore;
   readonly functions: FunctionStore;
+  readonly versions: VersionStore;
+  readonly aliases: AliasStore;
   readonly executions: ExecutionStore;
+  readonly jobs: JobStore;
+  readonly webhooks: WebhookStore;
+  readonly gateways: GatewayStore;
+  /**
+   * How often other processes that share the database have changed runtimes, functions, versions or aliases: when it rises, what
+   * is kept of them in memory may be out of date. Counts of executions are no changes.
+   */
+  foreignChanges(): Promise<number>;
   /** Commits what is pending and closes. May be called twice. */
   close(): Promise<void>;
 }

@@ -20,6 +20,8 @@ const Kind = {
   LoadFailed: 8,
   Invoke: 9,
   Result: 10,
+  Follow: 11,
+  Log: 12,
 };
 const Role = { Parent: 0, Child: 1 };
 const How = { Exited: 0, Signal: 1, NotMade: 2 };
@@ -27,7 +29,8 @@ const Outcome = { Returned: 0, Failed: 1 };
 const LEAVE = 0xffffffff;
 
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
-const LOG_READ_BYTES = 65_537; // one byte more than is kept tells that there was more
+const LOG_KEPT_BYTES = 65_536;
+const LOG_READ_BYTES = LOG_KEPT_BYTES + 1; // one byte more than is kept tells that there was more
 const LOG_FLOOD_BYTES = 1024 * 1024;
 const WATCH_MS = 20;
 const FLOOD_WAIT_TRIES = 200;
@@ -133,12 +136,30 @@ function runParent(socketPath, name) {
   readFrames(socket, (kind, fields) => {
     if (kind === Kind.Spawn) makeChild(children, readSpawn(fields, socketPath), send);
     if (kind === Kind.Kill) killChild(children.get(fields.text()));
+    if (kind === Kind.Follow) followChild(children.get(fields.text()), fields.u32());
   });
   setInterval(() => {
-    for (const { log } of children.values()) {
-      if (fs.fstatSync(log).size > LOG_FLOOD_BYTES) fs.ftruncateSync(log, LOG_READ_BYTES); // the head is kept
+    for (const [childName, child] of children) {
+      const { size } = fs.fstatSync(child.log);
+      if (size > LOG_FLOOD_BYTES) fs.ftruncateSync(child.log, LOG_READ_BYTES); // the head is kept
+      const end = Math.min(size, LOG_KEPT_BYTES);
+      if (child.followed !== 0 && end > child.told) tellLog(childName, child, end - child.told, send);
     }
   }, WATCH_MS);
+}
+
+function followChild(child, id) {
+  if (child === undefined) return;
+  child.followed = id;
+  child.told = 0;
+}
+
+/** Sends what the log file holds beyond what was told; whose text that is, the agent knows. */
+function tellLog(name, child, length, send) {
+  const data = Buffer.alloc(length);
+  const count = fs.readSync(child.log, data, 0, length, child.told);
+  send(frame(Kind.Log, text(name), u32(child.followed), u32(child.told), bytes(data.subarray(0, count))));
+  child.told += count;
 }
 
 function readSpawn(fields, socketPath) {
@@ -171,7 +192,7 @@ function makeChild(children, spec, send) {
     });
     if (child.pid === undefined) return;
     for (const group of spec.groups) fs.writeFileSync(group, String(child.pid));
-    children.set(name, { pid: child.pid, uid, log, scratch });
+    children.set(name, { pid: child.pid, uid, log, scratch, followed: 0, told: 0 });
     send(frame(Kind.Spawned, text(name), u32(child.pid)));
     child.on('exit', async (code, signal) => {
       await killTree(child.pid, uid); // what it left behind; its user id is free for another child once we report
@@ -384,7 +405,7 @@ class Child {
     strayError.catch(() => undefined);
     try {
       const input = invocation.input.length === 0 ? null : JSON.parse(invocation.input.toString());
-      const returned = this.entry({}, input);
+      const returned = this.entry(contextOf(invocation), input);
       const isPromise = returned !== null && typeof returned === 'object' && typeof returned.then === 'function';
       const value = isPromise ? await Promise.race([returned, strayError]) : returned;
       return this.toOutput(value);
@@ -414,6 +435,12 @@ class Child {
     }
     this.running.onStrayError(error);
   }
+}
+
+/** Behind the execution's id stands the attempt's number, where an execution may have several. */
+function contextOf({ executionId }) {
+  const slash = executionId.indexOf('/');
+  return slash < 0 ? {} : { attempt: Number(executionId.slice(slash + 1)) };
 }
 
 async function findFunction(directory, entry) {

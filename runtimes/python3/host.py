@@ -23,13 +23,15 @@ import traceback
 PY3 = sys.version_info[0] >= 3
 HELLO, SPAWN, KILL, SPAWNED, EXITED = 1, 2, 3, 4, 5
 LOAD, LOADED, LOAD_FAILED, INVOKE, RESULT = 6, 7, 8, 9, 10
+FOLLOW, LOG = 11, 12
 PARENT, CHILD = 0, 1
 EXIT_CODE, EXIT_SIGNAL, NOT_MADE = 0, 1, 2
 RETURNED, FAILED = 0, 1
 LEAVE = 0xFFFFFFFF
 
 MAX_FRAME = 64 * 1024 * 1024
-LOG_READ = 65537  # one byte more than is kept tells that there was more
+LOG_KEPT = 65536
+LOG_READ = LOG_KEPT + 1  # one byte more than is kept tells that there was more
 LOG_FLOOD = 1024 * 1024
 WATCH_SECONDS = 0.02
 FLOOD_WAIT_TRIES, FLOOD_WAIT_SECONDS = 200, 0.005
@@ -143,6 +145,8 @@ class Child(object):
         self.log = log
         self.scratch = scratch
         self.uid = uid
+        self.followed = 0  # the invocation whose text is wanted
+        self.told = 0  # bytes of it
 
 
 class Parent(object):
@@ -193,6 +197,8 @@ class Parent(object):
                 self.spawn(fields)
             elif kind == KILL:
                 self.kill(fields.text())
+            elif kind == FOLLOW:
+                self.follow(fields.text(), fields.number('I'))
 
     def spawn(self, fields):
         name = fields.text()
@@ -230,6 +236,11 @@ class Parent(object):
             if child.name == name:
                 kill_tree(child.pid, child.uid)
 
+    def follow(self, name, number):
+        for child in self.children.values():
+            if child.name == name:
+                child.followed, child.told = number, 0
+
     def reap(self):
         while self.children or self.connection is not None:
             try:
@@ -252,8 +263,18 @@ class Parent(object):
 
     def watch_logs(self):
         for child in self.children.values():
-            if os.fstat(child.log).st_size > LOG_FLOOD:
+            size = os.fstat(child.log).st_size
+            if size > LOG_FLOOD:
                 os.ftruncate(child.log, LOG_READ)  # the head is kept, the flood is not
+            if child.followed and min(size, LOG_KEPT) > child.told:
+                self.tell(child, min(size, LOG_KEPT) - child.told)
+
+    def tell(self, child, length):
+        """Sends what the log file holds beyond what was told; whose text that is, the agent knows."""
+        text = read_at(child.log, length, child.told)
+        head = struct.pack('>II', child.followed, child.told)
+        child.told += len(text)
+        self.send(frame(LOG, pack_text(child.name), head, pack_bytes(text)))
 
     def send(self, data):
         try:
@@ -295,6 +316,15 @@ def read_log(log):
         return b''
     os.lseek(log, 0, os.SEEK_SET)
     return os.read(log, min(size, LOG_READ))
+
+
+def read_at(log, length, offset):
+    """Reads without moving the position, which the child's descriptor shares."""
+    if hasattr(os, 'pread'):
+        return os.pread(log, length, offset)
+    with open('/proc/self/fd/%d' % log, 'rb') as copy:
+        copy.seek(offset)
+        return copy.read(length)
 
 
 def prctl(option, value):
@@ -447,15 +477,21 @@ def run_child(connection):
             connection.sendall(frame(LOADED) if failure is None else frame(LOAD_FAILED, pack_bytes(failure), pack_bytes(log)))
         elif kind == INVOKE:
             number = fields.number('I')
-            fields.bytes()  # the execution's id
+            attempt = attempt_of(fields.text())
             data = fields.bytes()
             start = clock()
-            outcome, output = call(function, data, max_output)
+            outcome, output = call(function, data, attempt, max_output)
             micros = int((clock() - start) * 1000000)
             if os.getpid() != pid:
                 os._exit(0)
             head = struct.pack('>IBI', number, outcome, min(max(micros, 0), 0xFFFFFFFF))
             connection.sendall(frame(RESULT, head, pack_bytes(output), pack_bytes(take_log())))
+
+
+def attempt_of(invocation):
+    """The number behind the execution's id; None where an execution has one attempt only."""
+    number = invocation.partition('/')[2]
+    return int(number) if number else None
 
 
 def load(fields):
@@ -493,7 +529,7 @@ class Function(object):
         self.takes_context = takes_context(target)
         self.loop = None
 
-    def __call__(self, data):
+    def __call__(self, data, attempt):
         keywords = json.loads(data.decode('utf-8')) if data else {}
         positional = []
         if POSITIONAL in keywords:
@@ -501,6 +537,8 @@ class Function(object):
             positional = given if isinstance(given, list) else [given]
         if self.takes_context:
             keywords['context'] = {'os_session': None}
+            if attempt is not None:
+                keywords['context']['attempt'] = attempt
         value = self.target(*positional, **keywords)
         return self.wait_for(value) if PY3 and inspect.iscoroutine(value) else value
 
@@ -525,9 +563,9 @@ def takes_context(target):
         return False  # a built-in that does not tell
 
 
-def call(function, data, max_output):
+def call(function, data, attempt, max_output):
     try:
-        value = function(data)
+        value = function(data, attempt)
     except BaseException as error:
         print_traceback()
         return FAILED, error_text(error)

@@ -7,13 +7,14 @@ require 'socket'
 
 # A module, and helpers that are no functions of everybody: user code defines its own at the top, of any name.
 module QinlingHost
-  HELLO, SPAWN, KILL, SPAWNED, EXITED, LOAD, LOADED, LOAD_FAILED, INVOKE, RESULT = *1..10
+  HELLO, SPAWN, KILL, SPAWNED, EXITED, LOAD, LOADED, LOAD_FAILED, INVOKE, RESULT, FOLLOW, LOG = *1..12
   PARENT, CHILD = 0, 1
   EXIT_CODE, EXIT_SIGNAL, NOT_MADE = 0, 1, 2
   RETURNED, FAILED = 0, 1
   LEAVE = 0xFFFFFFFF
   MAX_FRAME = 64 * 1024 * 1024
-  LOG_READ = 65_537 # one byte more than is kept tells that there was more
+  LOG_KEPT = 65_536
+  LOG_READ = LOG_KEPT + 1 # one byte more than is kept tells that there was more
   LOG_FLOOD = 1024 * 1024
   WATCH_SECONDS = 0.02
   FLOOD_WAIT_TRIES = 200
@@ -185,7 +186,8 @@ module QinlingHost
   class Parent
     include Helpers
 
-    Member = Struct.new(:name, :pid, :log, :scratch, :uid)
+    # followed: the invocation whose text is wanted, or 0; told: bytes of it.
+    Member = Struct.new(:name, :pid, :log, :scratch, :uid, :followed, :told)
 
     def initialize(path, name)
       @path = path
@@ -214,6 +216,7 @@ module QinlingHost
         kind, fields = found
         spawn_child(fields) if kind == SPAWN
         kill_child(fields.text) if kind == KILL
+        follow_child(fields.text, fields.number('N')) if kind == FOLLOW
       end
     end
 
@@ -234,7 +237,7 @@ module QinlingHost
       File.chown(uid, gid, scratch) unless uid == LEAVE
       log = open_log("#{scratch}.log")
       pid = fork { Child.new(become_child(name, log, scratch, groups, uid, gid, limits)).run }
-      @children[pid] = Member.new(name, pid, log, scratch, uid)
+      @children[pid] = Member.new(name, pid, log, scratch, uid, 0, 0)
       @socket.write(frame(SPAWNED, bytes(name), [pid].pack('N')))
     end
 
@@ -287,6 +290,11 @@ module QinlingHost
       kill_tree(child.pid, child.uid) if child
     end
 
+    def follow_child(name, number)
+      child = @children.each_value.find { |candidate| candidate.name == name }
+      child.followed, child.told = number, 0 if child
+    end
+
     def reap
       loop do
         pid, status = Process.waitpid2(-1, Process::WNOHANG)
@@ -309,7 +317,21 @@ module QinlingHost
     end
 
     def watch_logs
-      @children.each_value { |child| child.log.truncate(LOG_READ) if child.log.size > LOG_FLOOD }
+      @children.each_value do |child|
+        size = child.log.size
+        child.log.truncate(LOG_READ) if size > LOG_FLOOD
+        finish = [size, LOG_KEPT].min
+        tell_log(child, finish - child.told) if child.followed != 0 && finish > child.told
+      end
+    end
+
+    # Sends what the log file holds beyond what was told; whose text that is, the agent knows.
+    def tell_log(child, length)
+      text = child.log.pread(length, child.told)
+      @socket.write(frame(LOG, bytes(child.name), [child.followed, child.told].pack('NN'), bytes(text)))
+      child.told += text.bytesize
+    rescue EOFError
+      nil # the child has emptied it
     end
 
     def finish
@@ -353,10 +375,10 @@ module QinlingHost
 
     def invoke(fields)
       id = fields.number('N')
-      fields.bytes # the execution's id
+      context = context_of(fields.text)
       input = fields.bytes
       start = Process.clock_gettime(Process::CLOCK_MONOTONIC, :microsecond)
-      outcome, output = call_entry(input)
+      outcome, output = call_entry(input, context)
       micros = Process.clock_gettime(Process::CLOCK_MONOTONIC, :microsecond) - start
       answer(frame(RESULT, [id, outcome, micros].pack('NCN'), bytes(output), bytes(take_log(@log))))
     end
@@ -378,14 +400,23 @@ module QinlingHost
       $LOAD_PATH.unshift(directory)
       require File.join(directory, *file.split('.'))
       @entry = TOPLEVEL_BINDING.receiver.method(name)
+      kinds = @entry.parameters
+      @takes_input = kinds.any? { |kind, _| %i[req opt rest].include?(kind) }
+      @takes_context = kinds.any? { |kind, given| %i[key keyreq].include?(kind) && given == :context }
       nil
     rescue Exception => e # rubocop:disable Lint/RescueException -- whatever user code raises is its own failure
       error_text(e, e.message.lines.first.to_s.chomp)
     end
 
-    def call_entry(input)
-      arguments = @entry.arity.zero? ? [] : [input.empty? ? nil : JSON.parse(input)]
-      output = to_output(@entry.call(*arguments))
+    # Behind the execution's id stands the attempt's number, where an execution may have several.
+    def context_of(invocation)
+      attempt = invocation.partition('/').last
+      attempt.empty? ? {} : { 'attempt' => attempt.to_i }
+    end
+
+    def call_entry(input, context)
+      arguments = @takes_input ? [input.empty? ? nil : JSON.parse(input)] : []
+      output = to_output(@takes_context ? @entry.call(*arguments, context: context) : @entry.call(*arguments))
       return [RETURNED, output] if output.bytesize <= @max_output
 
       [FAILED, JSON.generate("Result of #{output.bytesize} bytes is larger than the limit of #{@max_output} bytes.")]

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { failureOf, logOf, outputOf, valueOf, type Rig } from './language-host-rig.ts';
+import { PATIENCE_MS, failureOf, logOf, outputOf, valueOf, type Rig } from './language-host-rig.ts';
 
 const RESOURCES = 'Function execution failed because of too much resource consumption';
 const CONTEXT = { os_session: null };
@@ -91,6 +91,12 @@ function nodejsPromises(rig: () => Rig): void {
 }
 
 function rubyPromises(rig: () => Rig): void {
+  test('Ruby: the context goes to functions that name it, beside the input and without', async (t) => {
+    const subject = await rig().load(t, 'main.with_context');
+    assert.deepEqual(valueOf(await subject.invoke({ value: 1 }, PATIENCE_MS, 'an-execution/2')), [1, { attempt: 2 }]);
+    assert.deepEqual(valueOf(await subject.invoke({ value: 1 })), [1, {}]);
+  });
+
   test('Ruby: a function that returns in two processes has one result', async (t) => {
     const subject = await rig().load(t, 'main.returns_twice');
     assert.equal(valueOf(await subject.invoke()), 'once');

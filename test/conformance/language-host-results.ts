@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { failureOf, logOf, outputOf, valueOf, type Rig } from './language-host-rig.ts';
+import { PATIENCE_MS, failureOf, logOf, outputOf, valueOf, type Rig } from './language-host-rig.ts';
 
 const KIB = 1024;
 
@@ -26,6 +26,14 @@ export function resultPromises(rig: () => Rig): void {
 
   test('a value that the function waits for is its result', async (t) => {
     assert.equal(valueOf(await rig().run(t, 'main.later', { value: 'late' })), 'late');
+  });
+
+  test('a function is told the number of its attempt, where it may have several', async (t) => {
+    const subject = await rig().load(t, 'main.attempt');
+    const name = '01930000-0000-7000-8000-000000000001';
+    assert.equal(valueOf(await subject.invoke(undefined, PATIENCE_MS, name)), null);
+    assert.equal(valueOf(await subject.invoke(undefined, PATIENCE_MS, `${name}/3`)), 3);
+    assert.equal(valueOf(await subject.invoke(undefined, PATIENCE_MS, name)), null);
   });
 
   test('the output is JSON text as Python writes it: ASCII, and a space after comma and colon', async (t) => {

@@ -145,14 +145,46 @@ export class Subject {
     return this.#ended;
   }
 
-  invoke(input?: object, timeoutMs = PATIENCE_MS): Promise<ChildOutcome> {
+  /** `name`: what the invocation is called, in the form of the link. */
+  invoke(input?: object, timeoutMs = PATIENCE_MS, name = '0190-an-execution'): Promise<ChildOutcome> {
     const bytes = Buffer.from(input === undefined ? '' : JSON.stringify(input));
-    return new Promise((resolve) => this.child.invoke('0190-an-execution', bytes, timeoutMs, resolve));
+    return new Promise((resolve) => this.child.invoke(name, bytes, timeoutMs, resolve));
+  }
+
+  /** What an invocation prints, as it is told while it runs. */
+  follow(name = '0190-an-execution'): Followed {
+    const followed = new Followed();
+    assert.ok(
+      this.child.follow(name, (offset, log) => followed.take(offset, log)),
+      `${name} is not there`,
+    );
+    return followed;
   }
 
   async end(): Promise<void> {
     this.child.kill();
     await this.#ended;
+  }
+}
+
+/** The text that was told of an invocation. */
+export class Followed {
+  #bytes = Buffer.alloc(0);
+  #onText = (): void => undefined;
+
+  get text(): string {
+    return this.#bytes.toString();
+  }
+
+  take(offset: number, log: Buffer): void {
+    assert.ok(offset <= this.#bytes.length, 'something is missing in between');
+    this.#bytes = Buffer.concat([this.#bytes.subarray(0, offset), log]);
+    this.#onText();
+  }
+
+  /** Resolves when there is so much text. */
+  async reaches(length: number): Promise<void> {
+    while (this.#bytes.length < length) await new Promise<void>((resolve) => (this.#onText = resolve));
   }
 }
 

@@ -1,4 +1,4 @@
-import { openThrowAwayStore } from '../support/throw-away-store.ts';
+import { openSharedStores, openThrowAwayStore } from '../support/throw-away-store.ts';
 import { storeContract } from './store.ts';
 
-storeContract('SQLite', openThrowAwayStore);
+storeContract('SQLite', openThrowAwayStore, openSharedStores);

@@ -8,6 +8,10 @@ export function functionPromises(open: OpenStore): void {
     const { functions } = await open(t);
     const full = functionRecord({ code: { source: 'swift', swift: { container: 'c', object: 'ö' }, n: [1, null] } });
     const bare = functionRecord({ name: null, runtimeId: null, packageDigest: null, entry: null, updatedAt: 9 });
+    const retry = { maxAttempts: 3, backoffSeconds: 0.5, backoffRate: 1.5, maxBackoffSeconds: 60 };
+    const retried = functionRecord({ retry });
+    await functions.insert(retried);
+    assert.deepEqual(await functions.get(retried.id, null), retried);
     await functions.insert(full);
     await functions.insert(bare);
 

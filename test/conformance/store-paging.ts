@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Chunks, ExecutionRecord, Filter, FunctionRecord, Page, Place, Store } from '../../gateway/store/store.ts';
+import type {
+  AliasRecord,
+  Chunks,
+  ExecutionRecord,
+  Filter,
+  FunctionRecord,
+  Page,
+  Place,
+  Store,
+} from '../../gateway/store/store.ts';
 import { collect } from '../support/collect.ts';
-import { executionRecord, finalRecord, functionRecord } from '../support/store-records.ts';
+import { aliasRecord, executionRecord, finalRecord, functionRecord } from '../support/store-records.ts';
 import type { OpenStore } from './store.ts';
 
 const MANY = 100_000;
@@ -12,7 +21,7 @@ const EVERYTHING = { scope: null, filters: [] } as const;
 /** Records that are listed, whichever they are. */
 interface Listed {
   readonly name: string;
-  readonly make: (projectId: string) => ExecutionRecord | FunctionRecord;
+  readonly make: (projectId: string) => AliasRecord | ExecutionRecord | FunctionRecord;
   readonly insert: (store: Store, record: Place) => Promise<void>;
   readonly list: (store: Store, page: Page) => Chunks<Place>;
   readonly delete: (store: Store, id: string) => Promise<boolean>;
@@ -32,6 +41,13 @@ const LISTED: readonly Listed[] = [
     insert: (store, record) => store.executions.insert(record as ExecutionRecord, null),
     list: (store, page) => store.executions.list(page),
     delete: (store, id) => store.executions.delete(id),
+  },
+  {
+    name: 'aliases',
+    make: (projectId) => aliasRecord({ projectId }),
+    insert: async (store, record) => void (await store.aliases.insert(record as AliasRecord)),
+    list: (store, page) => store.aliases.list(page),
+    delete: (store, id) => store.aliases.delete(id),
   },
 ];
 
@@ -114,7 +130,7 @@ export function pagingPromises(open: OpenStore): void {
       const store = await open(t);
       const records = Array.from({ length: 10_000 }, () => make('default'));
       await Promise.all(records.map((record) => insert(store, record)));
-      const ofNone: Filter = { field: 'description', operator: 'has', values: ['nothing like this'] };
+      const ofNone: Filter = { field: 'projectId', operator: 'has', values: ['nothing like this'] };
 
       const chunks: number[] = [];
       const turns = await turnsDuring(async () => {

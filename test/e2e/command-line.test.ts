@@ -100,6 +100,16 @@ describe('the program', () => {
     assert.match(complaints[0]!, /data directory .*file\/data is not writable/);
   });
 
+  test('warns where everybody can reach it, and names no such risk on loopback', async (t) => {
+    const [open, closed] = await Promise.all(
+      ['0.0.0.0', '127.0.0.1'].map((host) => Server.start(t, makeFolder(t).path, { args: ['--host', host] })),
+    );
+    assert.match(open!.run.stderr, /WITHOUT AUTHENTICATION/);
+    assert.doesNotMatch(closed!.run.stderr, /WITHOUT AUTHENTICATION/);
+    assert.match(open!.url, /^http:\/\/127\.0\.0\.1:\d+$/, 'an address that can be used as it is printed');
+    assert.equal((await fetch(`${open!.url}/v1/runtimes`, { headers: { Host: 'x' } })).status, 200);
+  });
+
   test('leaves a data directory alone that another one uses', async (t) => {
     const { path: folder } = makeFolder(t);
     const server = await Server.start(t, folder);

@@ -87,3 +87,24 @@ test('functions, runtimes and finished executions are there after a restart', as
   assert.match(await api.log(execution.id), /\nhello\n/);
   assert.equal(resultOf(await api.execute(id)).output, 1);
 });
+
+test('an answered execution is in the records of a gateway that is killed right after', async (t) => {
+  const { path: folder } = makeFolder(t);
+  const first = await Server.start(t, folder);
+  const firstApi = new Api(first.url);
+  const { id } = await firstApi.createFunction({
+    files: { 'main.py': 'def main(n):\n    print("number", n)\n    return n\n' },
+    cpu: 1000,
+  });
+  const numbers = Array.from({ length: 40 }, (_, number) => number);
+  const answered = await Promise.all(numbers.map((n) => firstApi.execute(id, { n })));
+  await first.kill();
+
+  const api = new Api((await Server.start(t, folder)).url);
+
+  for (const [n, execution] of answered.entries()) {
+    assert.deepEqual(await api.get(`/v1/executions/${execution.id}`), execution);
+    assert.match(await api.log(execution.id), new RegExp(`\nnumber ${n}\n`));
+  }
+  assert.equal((await api.get<Resource>(`/v1/functions/${id}`))['count'], numbers.length);
+});

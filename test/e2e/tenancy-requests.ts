@@ -23,6 +23,7 @@ const at = (path: string, body?: Body): TenancyRequest => (body === undefined ? 
  */
 export const REQUESTS: Readonly<Record<string, TenancyEntry>> = {
   'GET /': { request: () => at('/'), succeeds: 200 },
+  'GET /v1/openapi.json': { request: () => at('/v1/openapi.json'), succeeds: 200 },
   'GET /v1': { request: () => at('/v1'), succeeds: 200 },
 
   'POST /v1/runtimes': {
@@ -57,6 +58,72 @@ export const REQUESTS: Readonly<Record<string, TenancyEntry>> = {
     toOperator: [403, /^Function can only be deleted by its owner\.$/],
   },
 
+  'POST /v1/functions/:id/versions': {
+    request: async (project) =>
+      at(`/v1/functions/${await project.newFunction()}/versions`, { description: project.mark }),
+    succeeds: 201,
+  },
+  'GET /v1/functions/:id/versions': {
+    request: async (project) => at(`/v1/functions/${await project.newVersionedFunction()}/versions`),
+    succeeds: 200,
+  },
+  'GET /v1/functions/:id/versions/:number': {
+    request: async (project) => at(`/v1/functions/${await project.newVersionedFunction()}/versions/1`),
+    succeeds: 200,
+  },
+  'DELETE /v1/functions/:id/versions/:number': {
+    request: async (project) => at(`/v1/functions/${await project.newVersionedFunction()}/versions/1`),
+    succeeds: 204,
+  },
+  'GET /v1/functions/:id/workers': {
+    request: async (project) => at(`/v1/functions/${await project.newFunction()}/workers`),
+    succeeds: 200,
+  },
+  'POST /v1/functions/:id/scale_up': {
+    request: async (project) => at(`/v1/functions/${await project.newFunction()}/scale_up`, { count: 1 }),
+    succeeds: 202,
+  },
+  'POST /v1/functions/:id/scale_down': {
+    request: async (project) => at(`/v1/functions/${await project.newFunction()}/scale_down`, { count: 1 }),
+    succeeds: 202,
+  },
+  'POST /v1/functions/:id/detach': {
+    request: async (project) => at(`/v1/functions/${await project.newFunction()}/detach`),
+    succeeds: 202,
+  },
+  'POST /v1/functions/:id/versions/:number/scale_up': {
+    request: async (project) =>
+      at(`/v1/functions/${await project.newVersionedFunction()}/versions/1/scale_up`, { count: 1 }),
+    succeeds: 202,
+  },
+  'POST /v1/functions/:id/versions/:number/scale_down': {
+    request: async (project) =>
+      at(`/v1/functions/${await project.newVersionedFunction()}/versions/1/scale_down`, { count: 1 }),
+    succeeds: 202,
+  },
+  'POST /v1/functions/:id/versions/:number/detach': {
+    request: async (project) => at(`/v1/functions/${await project.newVersionedFunction()}/versions/1/detach`),
+    succeeds: 202,
+  },
+
+  'POST /v1/aliases': {
+    request: async (project) => at('/v1/aliases', await project.aliasBody()),
+    succeeds: 201,
+  },
+  'GET /v1/aliases': { request: () => at('/v1/aliases'), succeeds: 200 },
+  'GET /v1/aliases/:name': {
+    request: async (project) => at(`/v1/aliases/${await project.newAlias()}`),
+    succeeds: 200,
+  },
+  'PUT /v1/aliases/:name': {
+    request: async (project) => at(`/v1/aliases/${await project.newAlias()}`, { description: `${project.mark} new` }),
+    succeeds: 200,
+  },
+  'DELETE /v1/aliases/:name': {
+    request: async (project) => at(`/v1/aliases/${await project.newAlias()}`),
+    succeeds: 204,
+  },
+
   'POST /v1/executions': {
     request: async (project) =>
       at('/v1/executions', { function_id: await project.newFunction(), description: project.mark }),
@@ -67,6 +134,10 @@ export const REQUESTS: Readonly<Record<string, TenancyEntry>> = {
     request: async (project) => at(`/v1/executions/${await project.newExecution()}`),
     succeeds: 200,
   },
+  'POST /v1/executions/:id/redrive': {
+    request: async (project) => at(`/v1/executions/${await project.newFailedExecution()}/redrive`),
+    succeeds: 200,
+  },
   'GET /v1/executions/:id/log': {
     request: async (project) => at(`/v1/executions/${await project.newExecution()}/log`),
     succeeds: 200,
@@ -74,5 +145,39 @@ export const REQUESTS: Readonly<Record<string, TenancyEntry>> = {
   'DELETE /v1/executions/:id': {
     request: async (project) => at(`/v1/executions/${await project.newExecution()}`),
     succeeds: 204,
+  },
+
+  'POST /v1/jobs': { request: async (project) => at('/v1/jobs', await project.jobBody()), succeeds: 201 },
+  'GET /v1/jobs': { request: () => at('/v1/jobs'), succeeds: 200 },
+  'GET /v1/jobs/:id': {
+    request: async (project) => at(`/v1/jobs/${await project.newJob()}`),
+    succeeds: 200,
+  },
+  'PUT /v1/jobs/:id': {
+    request: async (project) => at(`/v1/jobs/${await project.newJob()}`, { name: project.mark }),
+    succeeds: 200,
+  },
+  'DELETE /v1/jobs/:id': {
+    request: async (project) => at(`/v1/jobs/${await project.newJob()}`),
+    succeeds: 204,
+  },
+
+  'POST /v1/webhooks': { request: async (project) => at('/v1/webhooks', await project.webhookBody()), succeeds: 201 },
+  'GET /v1/webhooks': { request: () => at('/v1/webhooks'), succeeds: 200 },
+  'GET /v1/webhooks/:id': {
+    request: async (project) => at(`/v1/webhooks/${await project.newWebhook()}`),
+    succeeds: 200,
+  },
+  'PUT /v1/webhooks/:id': {
+    request: async (project) => at(`/v1/webhooks/${await project.newWebhook()}`, { description: project.mark }),
+    succeeds: 200,
+  },
+  'DELETE /v1/webhooks/:id': {
+    request: async (project) => at(`/v1/webhooks/${await project.newWebhook()}`),
+    succeeds: 204,
+  },
+  'POST /v1/webhooks/:id/invoke': {
+    request: async (project) => at(`/v1/webhooks/${await project.newWebhook()}/invoke`),
+    succeeds: 202,
   },
 };

@@ -7,7 +7,7 @@ import { REQUESTS, type TenancyEntry } from './tenancy-requests.ts';
 
 /**
  * Walks every route of the service, as it is assembled, with two projects and an administrator of a third one: who sees
- * and changes what. A route that has no entry in REQUESTS fails, and so does an entry whose route is gone.
+ * and changes what. A route that has no entry in REQUESTS fails.
  */
 const cleanUps: (() => Promise<void> | void)[] = [];
 after(async () => {
@@ -46,9 +46,11 @@ function assertShowsNothingOf(project: Project, { text }: Reply): void {
 }
 
 describe('every route', () => {
-  test('has a rule and an entry in this test; every entry has a route', () => {
-    const names = operations.map(nameOf);
-    assert.deepEqual(Object.keys(REQUESTS).sort(), [...names].sort());
+  test('has a rule and an entry in this test', () => {
+    assert.deepEqual(
+      operations.map(nameOf).filter((name) => !Object.hasOwn(REQUESTS, name)),
+      [],
+    );
     for (const { rule } of operations) assert.ok(Object.hasOwn(RULES, rule), rule);
   });
 });

@@ -57,4 +57,6 @@ export const samples: Readonly<Record<string, Message>> = {
   },
   Ack: { kind: Kind.Ack, slots: [12, 13, 70_000] },
   Drain: { kind: Kind.Drain },
+  Follow: { kind: Kind.Follow, slot: 12, isWanted: true },
+  Log: { kind: Kind.Log, slot: 12, offset: 65_000, log: Buffer.from('hello\n') },
 };

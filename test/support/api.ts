@@ -74,6 +74,16 @@ export class Api {
     return JSON.parse(answer.text) as Resource;
   }
 
+  /** Gives a function another name, or other code. */
+  async changeFunction(id: string, { name, files }: Partial<FunctionSource> & { name?: string }): Promise<Resource> {
+    const form = new FormData();
+    if (name !== undefined) form.set('name', name);
+    if (files !== undefined) form.set('package', new Blob([zipOf(files)]), 'package.zip');
+    const answer = await toAnswer(await fetch(`${this.#url}/v1/functions/${id}`, { method: 'PUT', body: form }));
+    assert.equal(answer.status, 200, answer.text);
+    return JSON.parse(answer.text) as Resource;
+  }
+
   /** Runs a function and waits for its end. */
   async execute(functionId: string, input?: unknown): Promise<Resource> {
     const body = { function_id: functionId, input: input === undefined ? null : JSON.stringify(input) };

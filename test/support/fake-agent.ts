@@ -105,6 +105,10 @@ export class FakeAgent implements LinkSocket {
     this.say({ kind: Kind.Result, slot, outcome, durationMicros, ...bytes, isLogCut });
   }
 
+  prints({ slot }: Invoke, offset: number, text: string): void {
+    this.say({ kind: Kind.Log, slot, offset, log: Buffer.from(text) });
+  }
+
   of<K extends GatewayMessage['kind']>(kind: K): Extract<GatewayMessage, { kind: K }>[] {
     return this.received.filter((message): message is Extract<GatewayMessage, { kind: K }> => message.kind === kind);
   }

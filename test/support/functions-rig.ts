@@ -2,9 +2,14 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ANYBODY } from '../../gateway/auth/access.ts';
-import { Functions, type FunctionRequest, type FunctionsOptions } from '../../gateway/control/functions.ts';
-import type { Upload } from '../../gateway/control/function-packages.ts';
+import { Aliases } from '../../gateway/control/aliases.ts';
+import type { FunctionCommons } from '../../gateway/control/function-commons.ts';
+import { FunctionPackages, type Upload } from '../../gateway/control/function-packages.ts';
+import { Functions, type FunctionRequest } from '../../gateway/control/functions.ts';
+import { InUse, aliasHolder, type Holder } from '../../gateway/control/in-use.ts';
 import { Runtimes } from '../../gateway/control/runtimes.ts';
+import { Turns } from '../../gateway/control/turns.ts';
+import { Versions } from '../../gateway/control/versions.ts';
 import { PackageBuilder } from '../../gateway/packages/package-builder.ts';
 import { LocalStorage } from '../../gateway/storage/local/local-storage.ts';
 import { FakeOrchestrator } from './fake-orchestrator.ts';
@@ -42,8 +47,14 @@ export function request(fields: Partial<FunctionRequest>): FunctionRequest {
 
 export type FunctionsRig = Awaited<ReturnType<typeof openFunctionsRig>>;
 
-/** Real runtimes and functions over a real store and storage; the pools are there at once. */
-export async function openFunctionsRig(cleaner: Cleaner, onChange: FunctionsOptions['onChange'] = () => undefined) {
+/** Who is told what the services tell, beside the rig itself. */
+export interface FunctionsRigListener {
+  readonly onChange?: FunctionCommons['onChange'];
+  readonly onMoved?: (projectId: string, name: string) => void;
+}
+
+/** Real runtimes, functions, versions and aliases over a real store and storage; the pools are there at once. */
+export async function openFunctionsRig(cleaner: Cleaner, listener: FunctionsRigListener = {}) {
   const folder = emptyFolder(cleaner);
   const uploads = join(folder, 'uploads');
   const packages = join(folder, 'packages');
@@ -66,15 +77,27 @@ export async function openFunctionsRig(cleaner: Cleaner, onChange: FunctionsOpti
 
   const storage = new LocalStorage(packages);
   const builder = new PackageBuilder(uploads, { maxUnpackedBytes: 1_000_000, maxEntries: 100 });
-  /** Functions that changed, with `!` where their workers are out of date. */
+  /** Functions (and versions, as `id/number`) that changed, with `!` where their workers are out of date. */
   const changes: string[] = [];
-  const functions = new Functions(store, storage, builder, runtimes, {
-    limits: LIMITS,
-    onFault,
-    onChange: (id, needsFreshWorkers) => {
-      changes.push(needsFreshWorkers ? `${id}!` : id);
-      onChange(id, needsFreshWorkers);
+  /** Asked before aliases are; a test puts in what it needs. */
+  const holders: Holder[] = [aliasHolder(store.aliases)];
+  const commons: FunctionCommons = {
+    store,
+    packages: new FunctionPackages(storage, builder, store, onFault),
+    turns: new Turns(),
+    inUse: new InUse(holders),
+    onChange: (id, version, needsFreshWorkers) => {
+      changes.push(`${id}${version === 0 ? '' : `/${version}`}${needsFreshWorkers ? '!' : ''}`);
+      listener.onChange?.(id, version, needsFreshWorkers);
     },
+  };
+  const functions = new Functions(commons, runtimes, LIMITS);
+  const versions = new Versions(commons);
+  /** Aliases that were moved or deleted, as `project/name`. */
+  const moved: string[] = [];
+  const aliases = new Aliases(commons, (projectId, name) => {
+    moved.push(`${projectId}/${name}`);
+    listener.onMoved?.(projectId, name);
   });
   let uploadCount = 0;
   const upload = (content: string | Readonly<Record<string, string>>): Upload => {
@@ -102,7 +125,12 @@ export async function openFunctionsRig(cleaner: Cleaner, onChange: FunctionsOpti
     storage,
     runtimes,
     runtimeId,
+    commons,
     functions,
+    versions,
+    aliases,
+    holders,
+    moved,
     orchestrator,
     upload,
     create,

@@ -53,3 +53,10 @@ export class OpenstackClient {
     return path;
   }
 }
+
+/** A row of a list as a command that shows one resource prints it; checks that the list has just these columns. */
+export function rowOf(columns: readonly string[], listed: Row): Row {
+  const titles = columns.map((column) => column[0]!.toUpperCase() + column.slice(1));
+  assert.deepEqual(Object.keys(listed), titles);
+  return Object.fromEntries(columns.map((column, index) => [column, listed[titles[index]!]]));
+}

@@ -1,19 +1,15 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { aliasRoutes } from '../../gateway/api/aliases.ts';
 import { executionRoutes } from '../../gateway/api/executions.ts';
 import { functionRoutes } from '../../gateway/api/functions.ts';
 import { runtimeRoutes } from '../../gateway/api/runtimes.ts';
-import { Executions } from '../../gateway/control/executions.ts';
-import { invalidInput } from '../../gateway/errors.ts';
+import { functionVersionRoutes } from '../../gateway/api/versions.ts';
+import { workerRoutes } from '../../gateway/api/workers.ts';
 import { Cors } from '../../gateway/http/cors.ts';
 import type { Route } from '../../gateway/http/routes.ts';
 import { HttpServer } from '../../gateway/http/server.ts';
-import { Invoker } from '../../gateway/invoke/invoker.ts';
-import { Targets } from '../../gateway/invoke/targets.ts';
-import { toTarget } from '../../gateway/invoke/target.ts';
-import { LinkSet } from '../../gateway/link/link-set.ts';
-import type { FunctionRecord } from '../../gateway/store/store.ts';
-import { openFunctionsRig, type FunctionsRig } from './functions-rig.ts';
+import { openCallsRig, type CallsRig } from './calls-rig.ts';
 
 /** Whoever runs what is registered when it is over: a test, or a suite with its `after`. */
 interface Cleaner {
@@ -31,12 +27,25 @@ export interface Reply {
 
 const MAX_FILE_BYTES = 100_000;
 
-/** The routes of resources behind real HTTP, over real control, store and storage; there are no workers. */
+/**
+ * The routes of resources behind real HTTP, over real control, store and storage. There are no workers: a synchronous
+ * execution that is accepted is answered 503 at once, an asynchronous one stays `running`.
+ */
 export async function startResourceServer(cleaner: Cleaner) {
-  const rig = await openFunctionsRig(cleaner);
-  const executions = await openExecutions(cleaner, rig);
-  const routes = [...runtimeRoutes(rig.runtimes), ...functionRoutes(rig.functions), ...executionRoutes(executions)];
-  return { ...rig, executions, ...(await serveRoutes(cleaner, rig.folder, routes)) };
+  const rig = await openCallsRig(cleaner, { workerCount: 0, maxWaitingCalls: 0, maxWaitingMs: 0 });
+  return { ...rig, ...(await serveRoutes(cleaner, rig.folder, routesOf(rig))) };
+}
+
+/** Every route of what the rig has. */
+export function routesOf(rig: CallsRig): Route[] {
+  return [
+    ...runtimeRoutes(rig.runtimes),
+    ...functionRoutes(rig.functions),
+    ...functionVersionRoutes(rig.versions),
+    ...workerRoutes(rig.scaling),
+    ...aliasRoutes(rig.aliases),
+    ...executionRoutes(rig.executions),
+  ];
 }
 
 /** Routes behind real HTTP, with their uploads below `folder`; and a client of theirs. */
@@ -75,34 +84,4 @@ export async function serveRoutes(cleaner: Cleaner, folder: string, routes: read
   };
   const received = () => readdirSync(directory);
   return { url, server, send, sendJson, sendForm, received, serverFaults: faults };
-}
-
-/** A synchronous execution that is accepted is answered 503 at once, an asynchronous one stays `running`. */
-async function openExecutions(cleaner: Cleaner, rig: FunctionsRig): Promise<Executions> {
-  const onFault = (cause: unknown) => void rig.faults.push(cause);
-  const toTargetOf = (record: FunctionRecord) => {
-    if (record.packageDigest === null) throw invalidInput('The function has no code to run.');
-    return toTarget(record, rig.runtimeId, 'a-pool', record.packageDigest);
-  };
-  const targets = new Targets(
-    (id) => rig.functions.read(id),
-    toTargetOf,
-    () => undefined,
-  );
-  const executions = new Executions(rig.store.executions, targets, { maxWaitingMs: 0, returnGraceMs: 0, onFault });
-  const links = new LinkSet({ maxOutputBytes: 1_000_000, concurrency: 1 });
-  const invoker = new Invoker(links, {
-    concurrency: 1,
-    maxWaitingCalls: 0,
-    idleMs: 60_000,
-    adoptCall: (id, link) => executions.adoptCall(id, link),
-    onWarning: () => undefined,
-  });
-  cleaner.after(() => {
-    invoker.close();
-    executions.close();
-    links.close();
-  });
-  await executions.start(invoker);
-  return executions;
 }

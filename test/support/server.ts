@@ -66,6 +66,10 @@ export class Run {
     });
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   get stdout(): string {
     return this.#stdout;
   }

@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { ExecutionIds } from '../../gateway/execution-id.ts';
+import { JobStatus, type JobRecord } from '../../gateway/store/job-store.ts';
 import {
   ExecutionStatus,
   RuntimeStatus,
+  type AliasRecord,
   type ExecutionLog,
   type ExecutionOutcome,
   type ExecutionRecord,
   type FunctionRecord,
   type RuntimeRecord,
+  type VersionRecord,
 } from '../../gateway/store/store.ts';
+import type { WebhookRecord } from '../../gateway/store/webhook-store.ts';
 
 /** 2024-01-01; records are made one millisecond after each other. */
 export const FIRST_DAY_MS = Date.UTC(2024, 0, 1);
@@ -49,8 +53,83 @@ export function functionRecord(change: Partial<FunctionRecord> = {}): FunctionRe
     cpuMillicores: 100,
     memoryBytes: 33_554_432,
     timeoutSeconds: 5,
+    retry: null,
     count: 0,
     latestVersion: 0,
+    createdAt: nextMs++,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+/** A running job that runs once. */
+export function jobRecord(change: Partial<JobRecord> = {}): JobRecord {
+  const createdAt = nextMs++;
+  return {
+    id: randomUUID(),
+    projectId: 'default',
+    name: null,
+    functionId: 'a-function',
+    functionAlias: null,
+    functionVersion: 0,
+    functionInput: null,
+    pattern: null,
+    status: JobStatus.Running,
+    count: 1,
+    firstExecutionAt: createdAt + 60_000,
+    nextExecutionAt: createdAt + 60_000,
+    createdAt,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+export function webhookRecord(change: Partial<WebhookRecord> = {}): WebhookRecord {
+  return {
+    id: randomUUID(),
+    projectId: 'default',
+    description: null,
+    functionId: 'a-function',
+    functionVersion: 0,
+    functionAlias: null,
+    createdAt: nextMs++,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+/** The next version of a function: a snapshot of what it is. */
+export function versionRecord(published: FunctionRecord, change: Partial<VersionRecord> = {}): VersionRecord {
+  return {
+    id: randomUUID(),
+    functionId: published.id,
+    projectId: published.projectId,
+    versionNumber: published.latestVersion + 1,
+    description: null,
+    md5: String(published.code['md5sum']),
+    packageDigest: published.packageDigest!,
+    entry: published.entry,
+    cpuMillicores: published.cpuMillicores,
+    memoryBytes: published.memoryBytes,
+    timeoutSeconds: published.timeoutSeconds,
+    count: 0,
+    createdAt: nextMs++,
+    updatedAt: null,
+    ...change,
+  };
+}
+
+let aliasCount = 0;
+
+/** An alias of a name and a function of its own. */
+export function aliasRecord(change: Partial<AliasRecord> = {}): AliasRecord {
+  return {
+    id: randomUUID(),
+    projectId: 'default',
+    name: `alias ${++aliasCount}`,
+    functionId: randomUUID(),
+    functionVersion: 0,
+    description: null,
     createdAt: nextMs++,
     updatedAt: null,
     ...change,
@@ -73,6 +152,7 @@ export function executionRecord(change: Partial<ExecutionRecord> = {}): Executio
     output: null,
     durationSeconds: null,
     isStarted: true,
+    attempts: null,
     createdAt,
     updatedAt: null,
     ...change,

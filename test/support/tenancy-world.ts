@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../gateway/config/load.ts';
 import { startGateway, type StartedGateway } from '../../gateway/gateway.ts';
@@ -100,6 +101,55 @@ export class Project {
 
   async newFunction(): Promise<string> {
     return idOf(await this.member.must('POST', '/v1/functions', this.functionForm()));
+  }
+
+  /** A function with its first version. */
+  async newVersionedFunction(): Promise<string> {
+    const id = await this.newFunction();
+    await this.member.must('POST', `/v1/functions/${id}/versions`, { description: this.mark });
+    return id;
+  }
+
+  /** Of an alias to a new function. Its name tells nothing: it is in paths, and so in answers. */
+  async aliasBody(): Promise<{ readonly name: string; readonly function_id: string; readonly description: string }> {
+    return { name: randomUUID(), function_id: await this.newFunction(), description: this.mark };
+  }
+
+  /** The name of a new alias. */
+  async newAlias(): Promise<string> {
+    const body = await this.aliasBody();
+    await this.member.must('POST', '/v1/aliases', body);
+    return body.name;
+  }
+
+  async newJob(): Promise<string> {
+    return idOf(await this.member.must('POST', '/v1/jobs', await this.jobBody()));
+  }
+
+  /** Of a job that runs only long after the test. */
+  async jobBody(): Promise<Readonly<Record<string, unknown>>> {
+    const [functionId, time] = [await this.newFunction(), '2100-01-01T00:00:00Z'];
+    return { name: this.mark, function_id: functionId, first_execution_time: time, function_input: '{}' };
+  }
+
+  async newWebhook(): Promise<string> {
+    return idOf(await this.member.must('POST', '/v1/webhooks', await this.webhookBody()));
+  }
+
+  async webhookBody(): Promise<Readonly<Record<string, unknown>>> {
+    return { function_id: await this.newFunction(), description: this.mark };
+  }
+
+  /** Of an asynchronous execution that has come to its end. */
+  async newFailedExecution(): Promise<string> {
+    const form = this.functionForm();
+    form.set('entry', 'main.missing');
+    const functionId = idOf(await this.member.must('POST', '/v1/functions', form));
+    const body = { function_id: functionId, description: this.mark, sync: false };
+    const id = idOf(await this.member.must('POST', '/v1/executions', body));
+    const { status } = await this.member.must('GET', `/v1/executions/${id}?wait=60`);
+    assert.equal(status, 'failed');
+    return id;
   }
 
   async newExecution(): Promise<string> {

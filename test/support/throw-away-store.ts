@@ -26,3 +26,13 @@ export async function openThrowAwayStore(cleaner: Cleaner): Promise<Store> {
   });
   return store;
 }
+
+/** Opens real stores of several gateways on the same records; all are gone when the test is over. */
+export function openSharedStores(cleaner: Cleaner): (gatewayId: string) => Promise<Store> {
+  const path = databasePath(cleaner); // its folder goes last: what is registered first is cleaned up last
+  return async (gatewayId) => {
+    const store = await openSqliteStore({ path, synchronous: 'normal', gatewayId });
+    cleaner.after(() => store.close());
+    return store;
+  };
+}

@@ -1,7 +1,8 @@
+import type { Attempts } from '../../store/attempts.ts';
 import type { ExecutionRecord } from '../../store/store.ts';
 import { MAX_NAME_LENGTH, formatTime, formatTimeOrNull } from '../fields.ts';
 import { parseInput, renderInput } from '../input.ts';
-import { COMMON, boolean, choice, integer, json, text, type Resource } from './declaration.ts';
+import { COMMON, boolean, choice, integer, json, text, time, type Resource } from './declaration.ts';
 
 const name = { maxLength: MAX_NAME_LENGTH, setOn: 'create', isNullable: true } as const;
 
@@ -48,6 +49,11 @@ export const EXECUTION = {
       isNullable: true,
       help: 'JSON text: `result`, the same as `output` in `result`.',
     }),
+    attempts: integer({
+      isOptional: true,
+      help: 'How often it was begun; where its function had `retry` when it was accepted, or it was run again.',
+    }),
+    next_attempt_at: time({ isOptional: true, help: 'When the next attempt is due, while it waits for that.' }),
   },
 } as const satisfies Resource;
 
@@ -61,8 +67,15 @@ export function renderExecution(record: ExecutionRecord): string {
     `"function_alias":${JSON.stringify(record.functionAlias)},"description":${JSON.stringify(record.description)},` +
     `"status":"${record.status}","sync":${record.isSync},"input":${JSON.stringify(renderInput(record.input))},` +
     `"result":${result},"output":${early},"project_id":${JSON.stringify(record.projectId)},` +
-    `"created_at":"${formatTime(record.createdAt)}","updated_at":${JSON.stringify(formatTimeOrNull(record.updatedAt))}}`
+    `"created_at":"${formatTime(record.createdAt)}","updated_at":${JSON.stringify(formatTimeOrNull(record.updatedAt))}` +
+    (record.attempts === null ? '}' : `${renderAttempts(record, record.attempts)}}`)
   );
+}
+
+function renderAttempts({ status, isStarted }: ExecutionRecord, { number, dueAt }: Attempts): string {
+  const isBegun = isStarted || status !== 'running';
+  const due = dueAt === null ? '' : `,"next_attempt_at":"${formatTime(dueAt)}"`;
+  return `,"attempts":${isBegun ? number : number - 1}${due}`;
 }
 
 function renderResult({ output, durationSeconds }: ExecutionRecord): string {

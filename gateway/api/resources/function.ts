@@ -1,6 +1,7 @@
 import type { FunctionRecord } from '../../store/store.ts';
 import { MAX_ENTRY_LENGTH, MAX_NAME_LENGTH, formatTime, formatTimeOrNull } from '../fields.ts';
 import { pythonJson } from '../python-json.ts';
+import { RETRY_SCHEMA, parseRetry, renderRetry } from '../retry.ts';
 import { COMMON, file, integer, json, limit, text, uuid, type Resource } from './declaration.ts';
 
 const CODE = {
@@ -50,6 +51,14 @@ export const FUNCTION = {
     cpu: limit('cpu', { setOn: 'both', help: 'Limit in thousandths of a processor.' }),
     memory_size: limit('memory', { setOn: 'both', help: 'Limit in bytes.' }),
     timeout: limit('timeout', { setOn: 'both', help: 'Limit in seconds.' }),
+    retry: {
+      ...json(RETRY_SCHEMA, {
+        setOn: 'both',
+        isOptional: true,
+        help: 'Has asynchronous executions that end `failed` or `error` run again, as a JSON object or its text; `{}`: not.',
+      }),
+      parse: parseRetry,
+    },
     count: integer({ help: 'Executions of the function as it is now (version 0).' }),
     latest_version: integer({ help: 'The highest version number that was published.' }),
   },
@@ -67,6 +76,7 @@ function renderFields(record: FunctionRecord, code: unknown): object {
     runtime_id: record.runtimeId,
     code,
     entry: record.entry,
+    ...(record.retry === null ? undefined : { retry: renderRetry(record.retry) }),
     count: record.count,
     latest_version: record.latestVersion,
     project_id: record.projectId,

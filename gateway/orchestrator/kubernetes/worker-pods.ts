@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bind } from '../../../protocol/message.ts';
-import { functionIdOf } from '../../invoke/target.ts';
+import { namedBy } from '../../invoke/target.ts';
 import type { WorkerWatcher } from '../../link/link.ts';
 import { isNotFound, type KubernetesClient } from './client.ts';
 import { hasNewAgent, isEnding, isTaken } from './pod.ts';
@@ -47,7 +47,7 @@ export class WorkerPods implements WorkerWatcher {
   }
 
   onTaken(podName: string, target: Omit<Bind, 'kind' | 'worker'>): void {
-    const functionId = functionIdOf(target.targetKey);
+    const { functionId } = namedBy(target.targetKey);
     this.#then(podName, () => this.#client.merge(this.#path(podName), takenPatch(functionId)));
     this.#then(podName, () => this.#resize(podName, target));
   }

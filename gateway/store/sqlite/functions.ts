@@ -1,5 +1,7 @@
+import type { RetryPolicy } from '../attempts.ts';
 import type { Chunks, CodeDocument, Filter, FunctionRecord, FunctionStore, Page, Scope } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
+import type { Definitions } from './definitions.ts';
 import { inScope, textColumn, type FilterColumns } from './filter.ts';
 import type { GroupCommit, GroupPart } from './group-commit.ts';
 import { KeysetList, type Road } from './keyset-list.ts';
@@ -16,6 +18,7 @@ interface FunctionRow {
   cpu_millicores: number;
   memory_bytes: number;
   timeout_seconds: number;
+  retry: string | null;
   count: number;
   latest_version: number;
   created_at: number;
@@ -34,6 +37,7 @@ const NAMES = [
   'cpu_millicores',
   'memory_bytes',
   'timeout_seconds',
+  'retry',
   'count',
   'latest_version',
   'created_at',
@@ -51,10 +55,13 @@ const ROW_BYTES = 500;
 
 export class SqliteFunctions implements FunctionStore, GroupPart {
   readonly #commit: GroupCommit;
+  readonly #definitions: Definitions;
   readonly #put: Statement<Value[]>;
   readonly #get: Statement<[string], FunctionRow>;
   readonly #getInScope: Statement<[string, Scope, Scope], FunctionRow>;
+  readonly #setLatestVersion: Statement<[number, number, string]>;
   readonly #delete: Statement<[string]>;
+  readonly #deleteVersions: Statement<[string]>;
   readonly #addCount: Statement<[number, number, string]>;
   readonly #list: KeysetList<FunctionRow>;
   readonly #hasRuntime: Statement<[string], { one: number }>;
@@ -62,8 +69,9 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   /** Executions inserted by the group that is being committed, by function: one update each instead of one a row. */
   readonly #counts = new Map<string, number>();
 
-  constructor(database: Database, commit: GroupCommit) {
+  constructor(database: Database, commit: GroupCommit, definitions: Definitions) {
     this.#commit = commit;
+    this.#definitions = definitions;
     commit.addPart(this);
     this.#put = database.prepare(
       `INSERT OR REPLACE INTO functions (${COLUMNS}) VALUES (${NAMES.map(() => '?').join(', ')})`,
@@ -72,7 +80,9 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     this.#getInScope = database.prepare(
       `SELECT ${COLUMNS} FROM functions WHERE id = ? AND (? IS NULL OR project_id = ?)`,
     );
+    this.#setLatestVersion = database.prepare('UPDATE functions SET latest_version = ?, updated_at = ? WHERE id = ?');
     this.#delete = database.prepare('DELETE FROM functions WHERE id = ?');
+    this.#deleteVersions = database.prepare('DELETE FROM function_versions WHERE function_id = ?');
     this.#addCount = database.prepare('UPDATE functions SET count = count + ?, updated_at = ? WHERE id = ?');
     this.#list = new KeysetList(database, commit, {
       table: 'functions',
@@ -104,7 +114,7 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
 
   update(id: string, change: Partial<Omit<FunctionRecord, 'id' | 'count'>>): Promise<FunctionRecord | undefined> {
     return this.#commit.write(() => {
-      const record = toRecord(this.#get.get(id));
+      const record = this.read(id);
       if (record === undefined) return undefined;
       const changed = { ...record, updatedAt: Date.now(), ...change };
       this.#write(changed);
@@ -113,7 +123,21 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   }
 
   delete(id: string): Promise<boolean> {
-    return this.#commit.write(() => this.#delete.run(id).changes > 0);
+    return this.#commit.write(() => {
+      this.#definitions.change();
+      this.#deleteVersions.run(id);
+      return this.#delete.run(id).changes > 0;
+    });
+  }
+
+  /** The record in the group that is being committed. */
+  read(id: string): FunctionRecord | undefined {
+    return toRecord(this.#get.get(id));
+  }
+
+  /** Sets the function's latest version in the group that is being committed. */
+  setLatestVersion(id: string, versionNumber: number): void {
+    this.#setLatestVersion.run(versionNumber, Date.now(), id);
   }
 
   hasRuntime(runtimeId: string): Promise<boolean> {
@@ -124,9 +148,9 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
     return this.#commit.read(() => this.#hasDigest.get(digest) !== undefined);
   }
 
-  /** Hot. Raises a function's count by one in the group that is being committed. */
-  countExecution(functionId: string): void {
-    this.#counts.set(functionId, (this.#counts.get(functionId) ?? 0) + 1);
+  /** Hot. Raises a function's count by one (or takes one back) in the group that is being committed. */
+  countExecution(functionId: string, change: 1 | -1 = 1): void {
+    this.#counts.set(functionId, (this.#counts.get(functionId) ?? 0) + change);
   }
 
   apply(): void {
@@ -141,6 +165,7 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
   }
 
   #write(record: FunctionRecord): void {
+    this.#definitions.change();
     this.#put.run(
       record.id,
       record.projectId,
@@ -153,6 +178,7 @@ export class SqliteFunctions implements FunctionStore, GroupPart {
       record.cpuMillicores,
       record.memoryBytes,
       record.timeoutSeconds,
+      record.retry === null ? null : JSON.stringify(record.retry),
       record.count,
       record.latestVersion,
       record.createdAt,
@@ -181,6 +207,7 @@ function toRecord(row: FunctionRow | undefined): FunctionRecord | undefined {
     cpuMillicores: row.cpu_millicores,
     memoryBytes: row.memory_bytes,
     timeoutSeconds: row.timeout_seconds,
+    retry: row.retry === null ? null : (JSON.parse(row.retry) as RetryPolicy),
     count: row.count,
     latestVersion: row.latest_version,
     createdAt: row.created_at,

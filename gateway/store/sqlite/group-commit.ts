@@ -1,4 +1,4 @@
-import type { Database } from './database.ts';
+import { isBusy, type Database } from './database.ts';
 
 interface Write {
   readonly run: () => unknown;
@@ -6,24 +6,41 @@ interface Write {
   readonly reject: (cause: unknown) => void;
 }
 
-/** Work that belongs to every group: `apply` inside its transaction, after its writes; `discard` when it failed. */
+/** Work that belongs to every group: `apply` inside its transaction, after its writes; then one of the other two. */
 export interface GroupPart {
   apply(): void;
+  /** It is committed. */
+  keep?(): void;
+  /** It failed, perhaps before `apply`. */
   discard(): void;
 }
 
+/** How long a group waits for another process that writes, before it fails. */
+const LONGEST_WAIT_MS = 30_000;
+/** Groups take a millisecond or so: the next try comes soon, and not in step with that of the others. */
+const MAX_PAUSE_MS = 5;
+const pauseMs = () => 1 + Math.random() * (MAX_PAUSE_MS - 1);
+
 /**
  * Puts all writes of one event-loop turn into one transaction, so that a write costs microseconds and is durable when
- * its promise resolves. There is no timer: while one group commits, the next gathers.
+ * its promise resolves. There is no timer: while one group commits, the next gathers. Where another process is writing,
+ * the group gathers on and tries again; nothing waits for it but its own callers and those that must see it.
  */
 export class GroupCommit {
   readonly #database: Database;
+  readonly #longestWaitMs: number;
   readonly #parts: GroupPart[] = [];
   #writes: Write[] = [];
+  /** Reads that must see the writes. */
+  #reads: (() => void)[] = [];
   #isScheduled = false;
+  /** When the group first found the database busy; 0: it did not. */
+  #busySinceMs = 0;
 
-  constructor(database: Database) {
+  constructor(database: Database, longestWaitMs = LONGEST_WAIT_MS) {
     this.#database = database;
+    this.#longestWaitMs = longestWaitMs;
+    database.pragma('busy_timeout = 0'); // SQLite would stop the whole process while it waits
   }
 
   addPart(part: GroupPart): void {
@@ -36,26 +53,71 @@ export class GroupCommit {
       this.#writes.push({ run, resolve, reject });
       if (this.#isScheduled) return;
       this.#isScheduled = true;
-      setImmediate(() => this.flush());
+      setImmediate(() => this.#busySinceMs === 0 && this.#flush());
     });
   }
 
   /** Reads see every write called before: commits what is pending, then runs `read`. */
   read<T>(read: () => T): Promise<T> {
-    return new Promise((resolve) => {
-      this.flush();
-      resolve(read());
+    return new Promise((resolve, reject) => {
+      const triedAtMs = performance.now();
+      const run = () => {
+        try {
+          resolve(read());
+        } catch (cause) {
+          const isOver = performance.now() - triedAtMs > this.#longestWaitMs;
+          if (isOver || !isBusy(cause)) return reject(cause as Error);
+          setTimeout(run, pauseMs()); // another process is putting the files in order, after a crash
+        }
+      };
+      if (this.#busySinceMs === 0) this.#flush();
+      if (this.#writes.length === 0) run();
+      else this.#reads.push(run);
     });
   }
 
-  flush(): void {
+  /** Resolves when nothing is pending. */
+  async settled(): Promise<void> {
+    await this.read(() => undefined);
+  }
+
+  #flush(): void {
     this.#isScheduled = false;
-    const writes = this.#writes;
-    if (writes.length === 0) return;
-    this.#writes = [];
-    const results: unknown[] = [];
+    if (this.#writes.length === 0) return;
     try {
       this.#database.exec('BEGIN IMMEDIATE');
+    } catch (cause) {
+      if (this.#waitsLonger(cause)) return;
+      this.#end((writes) => this.#fail(writes, cause));
+      return;
+    }
+    this.#end((writes) => this.#commit(writes));
+  }
+
+  /** True if another process is writing and the group is tried again. */
+  #waitsLonger(cause: unknown): boolean {
+    if (!isBusy(cause)) return false;
+    const nowMs = performance.now();
+    if (this.#busySinceMs === 0) this.#busySinceMs = nowMs;
+    else if (nowMs - this.#busySinceMs > this.#longestWaitMs) return false;
+    this.#isScheduled = true;
+    setTimeout(() => this.#flush(), pauseMs());
+    return true;
+  }
+
+  /** Ends the group, and then does the reads that waited for it. */
+  #end(how: (writes: readonly Write[]) => void): void {
+    const [writes, reads] = [this.#writes, this.#reads];
+    this.#writes = [];
+    this.#reads = [];
+    this.#busySinceMs = 0;
+    how(writes);
+    for (const read of reads) read();
+  }
+
+  #commit(writes: readonly Write[]): void {
+    const results: unknown[] = [];
+    try {
       for (const write of writes) results.push(write.run());
       for (const part of this.#parts) part.apply();
       this.#database.exec('COMMIT');
@@ -63,6 +125,7 @@ export class GroupCommit {
       this.#fail(writes, cause);
       return;
     }
+    for (const part of this.#parts) part.keep?.();
     for (let index = 0; index < writes.length; index++) writes[index]!.resolve(results[index] as never);
   }
 

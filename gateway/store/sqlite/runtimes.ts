@@ -1,5 +1,6 @@
 import type { RuntimeRecord, RuntimeStatus, RuntimeStore } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
+import type { Definitions } from './definitions.ts';
 import type { GroupCommit } from './group-commit.ts';
 
 interface RuntimeRow {
@@ -21,13 +22,15 @@ const COLUMNS =
 
 export class SqliteRuntimes implements RuntimeStore {
   readonly #commit: GroupCommit;
+  readonly #definitions: Definitions;
   readonly #put: Statement<Value[]>;
   readonly #get: Statement<[string], RuntimeRow>;
   readonly #list: Statement<[string | null, string | null], RuntimeRow>;
   readonly #delete: Statement<[string]>;
 
-  constructor(database: Database, commit: GroupCommit) {
+  constructor(database: Database, commit: GroupCommit, definitions: Definitions) {
     this.#commit = commit;
+    this.#definitions = definitions;
     this.#put = database.prepare(
       `INSERT OR REPLACE INTO runtimes (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
@@ -40,6 +43,14 @@ export class SqliteRuntimes implements RuntimeStore {
 
   insert(record: RuntimeRecord): Promise<void> {
     return this.#commit.write(() => this.#write(record));
+  }
+
+  insertFirst(records: readonly RuntimeRecord[]): Promise<boolean> {
+    return this.#commit.write(() => {
+      if (this.#list.get(null, null) !== undefined) return false;
+      for (const record of records) this.#write(record);
+      return true;
+    });
   }
 
   get(id: string): Promise<RuntimeRecord | undefined> {
@@ -61,10 +72,14 @@ export class SqliteRuntimes implements RuntimeStore {
   }
 
   delete(id: string): Promise<boolean> {
-    return this.#commit.write(() => this.#delete.run(id).changes > 0);
+    return this.#commit.write(() => {
+      this.#definitions.change();
+      return this.#delete.run(id).changes > 0;
+    });
   }
 
   #write(record: RuntimeRecord): void {
+    this.#definitions.change();
     this.#put.run(
       record.id,
       record.projectId,

@@ -39,6 +39,11 @@ exports.sleeps = (context, input) => {
   console.log(input?.value ?? 'asleep');
   return asleep();
 };
+exports.prints = (context, { value }) => {
+  console.log(value);
+  return new Promise((resolve) => setTimeout(resolve, 2));
+};
+exports.attempt = (context) => context.attempt;
 exports.spins = () => {
   for (;;);
 };

@@ -74,6 +74,15 @@ def sleeps(value='asleep'):
     time.sleep(600)
 
 
+def prints(value):
+    print(value)
+    time.sleep(0.002)
+
+
+def attempt(context):
+    return context.get('attempt')
+
+
 def spins():
     while True:
         pass

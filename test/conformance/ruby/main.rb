@@ -66,6 +66,16 @@ def sleeps(input)
   sleep_for_ever
 end
 
+def prints(input)
+  puts input['value']
+  Kernel.sleep(0.002)
+  nil
+end
+
+def attempt(context:)
+  context['attempt']
+end
+
 def spins
   loop {}
 end
@@ -121,6 +131,10 @@ end
 def sleeps_if_told(input)
   sleep_for_ever if input['stay']
   'awake'
+end
+
+def with_context(input, context:)
+  [input['value'], context]
 end
 
 def returns_twice

@@ -17,14 +17,20 @@ export interface ResourceTable {
   readonly path: string;
   /** The text of 404, for a record whose id is unknown. */
   readonly notFound: (id: string) => string;
-  /** The least body that creates one, and the status of that. */
-  readonly least: (rig: Rig) => Body;
-  /** Makes a record; resolves with its id. */
+  /** The least body that creates one; each one creates another. */
+  readonly least: (rig: Rig) => Promise<Body> | Body;
+  /** Makes a record; resolves with the part of its path that tells which one it is. */
   readonly make: (rig: Rig) => Promise<string>;
+  /** That is a name, not an id. */
+  readonly isNamed?: boolean;
   /** Unknown and read-only attributes are ignored, and bodies may be forms. */
   readonly isLenient?: boolean;
   readonly isChangeable: boolean;
+  /** Deleted in the background. */
+  readonly isGoneLater?: boolean;
   readonly texts: Readonly<Record<string, number>>;
+  /** Texts that never change: a change of them is ignored. */
+  readonly fixed?: readonly string[];
   readonly booleans: readonly string[];
   readonly integers: readonly string[];
   readonly readOnly: readonly string[];
@@ -48,6 +54,7 @@ const RUNTIME_TABLE: ResourceTable = {
   least: () => ({ image: 'python' }),
   make: async ({ sendJson }) => idOf(await sendJson('POST', '/v1/runtimes', { image: 'python' })),
   isChangeable: true,
+  isGoneLater: true,
   texts: { name: 255, image: 255, description: 255 },
   booleans: ['is_public', 'trusted'],
   integers: [],
@@ -124,7 +131,45 @@ const EXECUTION_TABLE: ResourceTable = {
   ],
 };
 
-export const TABLES: readonly ResourceTable[] = [RUNTIME_TABLE, FUNCTION_TABLE, EXECUTION_TABLE];
+const NO_ALIAS = "Required param is missing. Required: {'name', 'function_id'}";
+const NO_NAME = 'Value should be one part of a path.';
+const ALIAS_TABLE: ResourceTable = {
+  argument: 'function_alias',
+  path: '/v1/aliases',
+  notFound: (name) => `FunctionAlias not found [name=${name}]`,
+  least: newAlias,
+  make: async (rig) => {
+    const body = await newAlias(rig);
+    created(await rig.sendJson('POST', '/v1/aliases', body));
+    return body.name;
+  },
+  isNamed: true,
+  isChangeable: true,
+  texts: { name: 255, description: 255 },
+  fixed: ['name'],
+  booleans: [],
+  integers: ['function_version'],
+  readOnly: ['id', 'project_id', 'created_at', 'updated_at'],
+  missing: { name: NO_ALIAS, function_id: NO_ALIAS },
+  below: [],
+  refused: [
+    [{ name: '' }, 400, wrong('name', '', NO_NAME)],
+    [{ name: 'a/b' }, 400, wrong('name', 'a/b', NO_NAME)],
+    [{ name: '..' }, 400, wrong('name', '..', NO_NAME)],
+    [{ function_id: 'x' }, 400, wrong('function_id', 'x', 'Value should be UUID format.')],
+    [{ function_id: UNKNOWN }, 404, `Function not found [id=${UNKNOWN}]`],
+    [{ function_version: -1 }, 400, wrong('function_version', '-1', 'Value should be 0 or more.')],
+  ],
+};
+
+let aliases = 0;
+
+/** A project has one alias at most for each function and version. */
+async function newAlias({ create }: Rig) {
+  return { name: `alias ${aliases++}`, function_id: (await create()).id };
+}
+
+export const TABLES: readonly ResourceTable[] = [RUNTIME_TABLE, FUNCTION_TABLE, EXECUTION_TABLE, ALIAS_TABLE];
 
 /** The resources' server with a function that can be run. */
 export async function openRig(t: TestContext) {

@@ -114,6 +114,19 @@ test('the explicit nulls of the command-line client count as absent', async (t) 
   assert.equal((await post({ ...body, function_version: '0', description: null })).status, 201);
 });
 
+test('who somebody says to be counts for nothing while nobody need authenticate', async (t) => {
+  const { agent, create, url, send } = await startExecutionServer(t);
+  const { id } = await create();
+  agent.runs = (invoke) => agent.result(invoke);
+  const forged = { 'X-Auth-Token': 'notused', 'X-Project-Id': 'other', 'X-Roles': 'reader', 'X-User-Id': 'me' };
+  const headers = { ...forged, 'X-Identity-Status': 'Invalid', 'Content-Type': 'application/json' };
+  const body = JSON.stringify({ function_id: id });
+  const answer = await fetch(`${url}/v1/executions`, { method: 'POST', headers, body });
+  const execution = (await answer.json()) as Json;
+  assert.deepEqual([answer.status, execution['project_id']], [201, 'default']);
+  assert.deepEqual(listOf(await send('GET', '/v1/executions', { headers })), [execution]);
+});
+
 /** What is sent as `input`, what is shown, and what the language host gets. */
 const INPUTS: [string, unknown, string | null, string][] = [
   ['nothing', undefined, null, ''],

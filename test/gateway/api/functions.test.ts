@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { startResourceServer } from '../../support/resource-server.ts';
+import { functionRecord } from '../../support/store-records.ts';
 import { zipOf } from '../../support/zip.ts';
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
@@ -196,6 +197,38 @@ test('a change that breaks a rule is refused', async (t) => {
     const { status, json } = await sendForm('PUT', `/v1/functions/${id}`, fields);
     assert.deepEqual([status, json['faultstring']], [400, message]);
   }
+});
+
+test('what is held by a job, or has no code of its own, is refused by its text', async (t) => {
+  const { sendForm, sendJson, create, holders, store } = await startResourceServer(t);
+  const { id } = await create('old');
+  const image = functionRecord({ code: { source: 'image', image: 'i' }, packageDigest: null, entry: null });
+  await store.functions.insert(image);
+  const held = () => Promise.resolve(true);
+  const texts = { ofFunction: 'running job(s)', ofVersion: 'running job(s)', ofAlias: 'running job(s)' };
+  holders.unshift({ ...texts, holdsCode: true, hasFunction: held, hasVersion: held, hasAlias: held });
+
+  const refused: Record<string, string | Uint8Array>[] = [
+    { cpu: '200' },
+    { memory_size: '67108864' },
+    { entry: 'main.other' },
+    { package: ZIP },
+  ];
+  for (const fields of refused) {
+    const { status, json } = await sendForm('PUT', `/v1/functions/${id}`, fields);
+    assert.deepEqual([status, json['faultstring']], [403, 'The function is still associated with running job(s).']);
+  }
+  const free = await sendJson('PUT', `/v1/functions/${id}`, { name: 'new', description: 'd', timeout: 7 });
+  assert.deepEqual([free.status, free.json['name'], free.json['timeout']], [200, 'new', 7]);
+  const gone = await sendJson('DELETE', `/v1/functions/${id}`, {});
+  assert.deepEqual(
+    [gone.status, gone.json['faultstring']],
+    [403, 'The function is still associated with running job(s).'],
+  );
+  holders.shift();
+  const ofImage = await sendJson('PUT', `/v1/functions/${image.id}`, { entry: 'main.main' });
+  const text = 'The image type function code can not be changed.';
+  assert.deepEqual([ofImage.status, ofImage.json['faultstring']], [400, text]);
 });
 
 test('a deleted function is gone', async (t) => {

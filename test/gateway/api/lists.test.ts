@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
 import { get, type IncomingMessage } from 'node:http';
 import { test } from 'node:test';
-import { executionRecord, finalRecord, functionRecord, runtimeRecord } from '../../support/store-records.ts';
+import {
+  aliasRecord,
+  executionRecord,
+  finalRecord,
+  functionRecord,
+  runtimeRecord,
+  versionRecord,
+} from '../../support/store-records.ts';
 import { startResourceServer, type Reply } from '../../support/resource-server.ts';
 import { ExecutionStatus, type ExecutionStore } from '../../../gateway/store/store.ts';
 
 const UNKNOWN = '0197f0c0-0000-7000-8000-0123456789ab';
+
+const WITH_VERSIONS = '00000000-0000-4000-8000-000000000000';
 
 type Rig = Awaited<ReturnType<typeof startResourceServer>>;
 
@@ -26,6 +35,39 @@ const LISTS: { key: string; path: string; fill: (rig: Rig, count: number) => Pro
     fill: async ({ store }, count) => {
       const records = Array.from({ length: count }, () => finalRecord());
       await Promise.all(records.map((record) => store.executions.insert(record, null)));
+      return records.map(({ id }) => id);
+    },
+  },
+  {
+    key: 'function_aliases',
+    path: '/v1/aliases',
+    fill: async ({ store }, count) => {
+      const records = Array.from({ length: count }, () => aliasRecord());
+      await Promise.all(records.map((record) => store.aliases.insert(record)));
+      return records.map(({ id }) => id);
+    },
+  },
+  {
+    key: 'function_versions',
+    path: `/v1/functions/${WITH_VERSIONS}/versions`,
+    fill: async ({ store }, count) => {
+      const ids: string[] = [];
+      const record = functionRecord({ id: WITH_VERSIONS });
+      await store.functions.insert(record);
+      for (let latestVersion = 0; latestVersion < count; latestVersion++) {
+        const version = versionRecord({ ...record, latestVersion });
+        await store.versions.insert(version);
+        ids.push(version.id);
+      }
+      return ids;
+    },
+  },
+  {
+    key: 'function_aliases',
+    path: '/v1/aliases',
+    fill: async ({ store }, count) => {
+      const records = Array.from({ length: count }, () => aliasRecord());
+      for (const record of records) await store.aliases.insert(record);
       return records.map(({ id }) => id);
     },
   },

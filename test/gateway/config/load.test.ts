@@ -98,10 +98,12 @@ describe('the configuration', () => {
 
   test('warns of what the Python Qinling had and this one does not', (t) => {
     const file = `[DEFAULT]\nlog_file = /x\n[api]\napi_workers = 4\n[etcd]\nhost = e\n[keystone_authtoken]\npassword = p
-[database]\nconnection = sqlite:///x\n[engine]\nsidecar_image = i\nfunction_concurrency = 5`;
+[database]\nconnection = mysql+pymysql://u:hunter2@h/qinling\n[engine]\nsidecar_image = i\nfunction_concurrency = 5`;
     const { config, warnings } = load(t, { file, environment: { QINLING_KUBERNETES_LOG_DEVEL: 'ERROR' } });
     assert.equal(warnings.length, 7);
     assert.ok(warnings.every((warning) => warning.endsWith('has no effect')));
+    assert.ok(!warnings.join().includes('hunter2'));
+    assert.equal(config.database.connection, '');
     assert.equal(config.engine.functionConcurrency, 5);
   });
 
@@ -130,6 +132,36 @@ describe('the configuration', () => {
     assert.equal(host(on), '0.0.0.0');
     assert.equal(host({ ...on, QINLING_API_HOST: '::1' }), '::1');
     assert.equal(load(t, { environment: on }).config.auth.credentialsFile, resolve('users.yaml'));
+  });
+
+  test('takes a database file by its absolute path only', (t) => {
+    const given = (text: string) => ({ environment: { QINLING_DATABASE_CONNECTION: text } });
+    assert.equal(load(t, given('sqlite:////v/q.sqlite')).config.database.connection, 'sqlite:////v/q.sqlite');
+    for (const text of ['sqlite:///q.sqlite', 'sqlite://', 'sqlite:///:memory:']) {
+      assert.match(faultsOf(t, given(text)).join(), /^\[database\] connection needs an absolute path: sqlite:\/\/\/\//);
+    }
+  });
+
+  test('takes a public endpoint that webhook URLs can begin with, and no other', (t) => {
+    const endpointOf = (text: string) =>
+      load(t, { environment: { QINLING_DEFAULT_QINLING_ENDPOINT: text } }).config.default.qinlingEndpoint;
+    assert.equal(endpointOf(''), '');
+    assert.equal(endpointOf('https://f.example.org/qinling//'), 'https://f.example.org/qinling');
+    assert.equal(endpointOf('http://[::1]:7070'), 'http://[::1]:7070');
+    const bad = [
+      'f.example.org',
+      '/qinling',
+      'ftp://h',
+      'http://',
+      'http://h/v1',
+      'http://h/v1/',
+      'http://h?x',
+      'http://u@h',
+    ];
+    for (const text of bad) {
+      const faults = faultsOf(t, { environment: { QINLING_DEFAULT_QINLING_ENDPOINT: text } });
+      assert.match(faults.join(), /^\[DEFAULT\] qinling_endpoint must be a URL such as /, text);
+    }
   });
 
   test('refuses limits that contradict each other', (t) => {

@@ -53,6 +53,7 @@ test('a new function has the defaults, its package and its tar', async (t) => {
     cpuMillicores: 100,
     memoryBytes: 33_554_432,
     timeoutSeconds: 5,
+    retry: null,
     count: 0,
     latestVersion: 0,
     createdAt: record.createdAt,

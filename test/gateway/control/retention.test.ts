@@ -51,6 +51,25 @@ test('what grows old later goes in a later round, also after a round that failed
   assert.deepEqual(await collect(executions.list({ scope: null, filters: [], limit: 9 })), []);
 });
 
+test('idempotency keys go when their time is over, whatever becomes of their executions', async (t) => {
+  const { executions } = await openThrowAwayStore(t);
+  const [old, young] = [
+    executionRecord({ createdAt: Date.now() - DAY_MS - 1 }),
+    executionRecord({ createdAt: Date.now() }),
+  ];
+  const fingerprint = 'f';
+  await executions.insertOnce(old, { text: 'old', fingerprint }, 0);
+  await executions.insertOnce(young, { text: 'young', fingerprint }, 0);
+  const { watched, untilRemoved } = watch(executions);
+
+  start(t, watched, { maxAgeMs: 100_000 * DAY_MS, maxCount: 9, onFault: unexpected });
+  await untilRemoved(0);
+
+  assert.equal(await executions.findKey('default', 'old', 0), undefined);
+  assert.deepEqual(await executions.findKey('default', 'young', 0), { executionId: young.id, fingerprint });
+  assert.deepEqual(await executions.get(old.id, null), old);
+});
+
 test('the batch under way at the end is the last', async (t) => {
   const { executions } = await openThrowAwayStore(t);
   const { watched, removed, untilRemoved } = watch(executions);
@@ -107,5 +126,6 @@ function watch(executions: ExecutionStore, fault?: Error) {
     while (removed.length === 0 || total() < count) await new Promise<void>((resolve) => (onRemoved = resolve));
     clearInterval(alive);
   };
-  return { watched: { prune } as ExecutionStore, removed, untilRemoved };
+  const pruneKeys: ExecutionStore['pruneKeys'] = (bounds) => executions.pruneKeys(bounds);
+  return { watched: { prune, pruneKeys } as ExecutionStore, removed, untilRemoved };
 }

@@ -22,6 +22,7 @@ function target(functionId: string): Target {
     cpuMillicores: 100,
     memoryBytes: 1,
     timeoutMs: 5_000,
+    retry: null,
   };
 }
 
@@ -114,6 +115,25 @@ describe('invoker', () => {
     assert.equal(binds(agent).length, 1);
   });
 
+  test('calls are not sent behind those that turn out to take long, nor sent there again when they come back', async (t) => {
+    const { agent, invoke } = open(t);
+    invoke();
+    await until(() => agent.invokes.length === 1);
+    agent.result(agent.invokes[0]!, Outcome.Returned, '1', 50);
+    for (let n = 0; n < 10; n++) invoke(); // short ones, it seems
+    await until(() => agent.invokes.length === 11);
+    assert.ok(agent.invokes.every(({ worker }) => worker === 0));
+    await new Promise((resolve) => setTimeout(resolve, 150)); // and nothing ends
+    const late = invoke();
+    await until(() => agent.invokes.length === 12);
+    assert.equal(agent.invokes[11]!.worker, 1);
+    agent.result(agent.invokes[11]!, Outcome.Returned, '1', 50);
+    assert.equal(late.ends[0]?.kind, 'outcome');
+    for (const trapped of agent.invokes.slice(4, 11)) agent.result(trapped, Outcome.NotStarted);
+    await until(() => agent.invokes.length === 19);
+    assert.ok(agent.invokes.slice(12).every(({ worker }) => worker === 1));
+  });
+
   test('a long call ends pipelining until calls are short again', async (t) => {
     const { agent, invoke } = open(t);
     invoke();
@@ -152,7 +172,7 @@ describe('invoker', () => {
         ends[0]?.kind === 'outcome' && Buffer.from(ends[0].result.output).toString() === '"No module named main"',
       );
     }
-    assert.deepEqual(invoker.capacity('python3'), { total: 2, available: 2 });
+    assert.deepEqual(invoker.workers.capacity('python3'), { total: 2, available: 2 });
   });
 
   test('an agent that cannot take a target is tried again, and then the call is refused', async (t) => {
@@ -265,12 +285,12 @@ describe('invoker', () => {
     const { agent, invoke, invoker } = open(t);
     const { ends } = invoke();
     await until(() => agent.invokes.length === 1);
-    invoker.releaseFunction('f');
+    invoker.workers.detach('f', 0);
     assert.equal(agent.of(Kind.Unbind).length, 0);
     agent.result(agent.invokes[0]!);
     assert.equal(ends.length, 1);
     await until(() => agent.of(Kind.Unbind).length === 1);
-    await until(() => invoker.capacity('python3')?.available === 2);
+    await until(() => invoker.workers.capacity('python3')?.available === 2);
   });
 
   test('a worker that serves no call for the idle time is given back', async (t) => {
@@ -278,9 +298,9 @@ describe('invoker', () => {
     invoke();
     await until(() => agent.invokes.length === 1);
     agent.result(agent.invokes[0]!);
-    assert.equal(invoker.hasBoundWorkers('r'), true);
+    assert.equal(invoker.workers.hasBoundWorkers('r'), true);
     await until(() => agent.of(Kind.Unbind).length === 1);
-    assert.equal(invoker.hasBoundWorkers('r'), false);
+    assert.equal(invoker.workers.hasBoundWorkers('r'), false);
   });
 
   test('closing refuses what waits', (t) => {

@@ -24,6 +24,7 @@ function target(functionId: string): Target {
     cpuMillicores: 100,
     memoryBytes: 1,
     timeoutMs: 1000,
+    retry: null,
   };
 }
 
@@ -84,7 +85,7 @@ describe('a worker that serves one target only', () => {
     await until(() => agent.invokes.length === 1);
     assert.deepEqual(events, ['a takes f/0']);
     agent.result(agent.invokes[0]!);
-    invoker.releaseFunction('f');
+    invoker.workers.detach('f', 0);
     await until(() => events.length === 2);
     assert.deepEqual(events, ['a takes f/0', 'a is used up']);
   });
@@ -128,7 +129,7 @@ describe('a worker that serves one target only', () => {
     invoke('f');
     await until(() => agent.invokes.length === 1);
     agent.result(agent.invokes[0]!);
-    invoker.releaseFunction('f');
+    invoker.workers.detach('f', 0);
     agent.connect();
     assert.equal([...links.serving('python3')].length, 0);
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { describe, test, type TestContext } from 'node:test';
+import fc from 'fast-check';
 import { StaticAuthenticator } from '../../../../gateway/auth/static/static-authenticator.ts';
 import { newToken } from '../../../../gateway/auth/static/token.ts';
 import { basic, knownUser, writeCredentials, type KnownUser } from '../../../support/credentials.ts';
@@ -94,6 +95,18 @@ describe('static credentials', () => {
       await assert.rejects(async () => ask(headers), WRONG);
     });
   }
+
+  test('know nobody by what they did not give out, whatever is sent', async (t) => {
+    const { ask } = await open(t);
+    const base64 = fc.string({ unit: 'binary' }).map((text) => `Basic ${Buffer.from(text).toString('base64')}`);
+    const value = fc.oneof(base64, fc.string(), fc.constantFrom('Basic', 'Basic Og==', 'sha256:', ALICE.name));
+    const headers = fc.dictionary(fc.constantFrom('authorization', 'x-auth-token', 'x-user-id'), value);
+    await fc.assert(
+      fc.asyncProperty(headers, async (sent) => {
+        await assert.rejects(async () => ask(sent), { code: 'UNAUTHENTICATED' });
+      }),
+    );
+  });
 
   test('serve who is known while others guess, and refuse what is too much', async (t) => {
     const { ask } = await open(t);

@@ -73,6 +73,57 @@ test('a group whose commit fails leaves nothing behind', async (t) => {
   assert.equal(database.inTransaction, false);
 });
 
+test('a group waits for another process without stopping this one, and readers wait for it', async (t) => {
+  const { commit, groups, add, numbers, lock } = open(t);
+  const unlock = lock();
+  const [first, read] = [add(1), commit.read(numbers)];
+  const second = add(2);
+  const late = commit.read(numbers);
+  let turns = 0;
+  for (; turns < 100; turns++) await new Promise(setImmediate);
+
+  assert.deepEqual(groups, []);
+  unlock();
+
+  assert.deepEqual(await Promise.all([first, second]), [1, 2]);
+  assert.deepEqual(await Promise.all([read, late]), [
+    [1, 2],
+    [1, 2],
+  ]);
+  assert.deepEqual(groups, ['applied']);
+});
+
+test('a group that waits too long fails, and the next one is committed', async (t) => {
+  const { commit, groups, add, numbers, lock } = open(t, 20);
+  const unlock = lock();
+  const write = add(1);
+  const read = commit.read(numbers);
+
+  await assert.rejects(write, { code: 'SQLITE_BUSY' });
+  assert.deepEqual(await read, []);
+  assert.deepEqual(groups, ['discarded']);
+  unlock();
+  assert.equal(await add(2), 2);
+  assert.deepEqual(numbers(), [2]);
+});
+
+test('two writers of one database each commit all of theirs', async (t) => {
+  const first = open(t);
+  const second = connect(t, first.path);
+  const written: Promise<number>[] = [];
+  for (let number = 0; number < 1_000; number += 2) {
+    written.push(first.add(number), second.add(number + 1));
+    if (number % 20 === 0) await new Promise(setImmediate);
+  }
+
+  await Promise.all(written);
+
+  assert.deepEqual(
+    first.numbers(),
+    Array.from({ length: 1_000 }, (_, number) => number),
+  );
+});
+
 test('a failed read rejects, and so does a write on a closed database', async (t) => {
   const { commit, database, add } = open(t);
   const fault = new Error('not there');
@@ -93,14 +144,22 @@ interface Opened {
   readonly groups: string[];
   readonly add: (number: number, also?: () => void) => Promise<number>;
   readonly numbers: () => unknown[];
+  /** Keeps everybody from writing, as another process that writes does; until the function returned is called. */
+  readonly lock: () => () => void;
 }
 
-function open(t: TestContext): Opened {
+function open(t: TestContext, longestWaitMs?: number): Opened {
   const path = databasePath(t);
   const database = openDatabase({ path, synchronous: 'normal' });
-  t.after(() => database.close());
   database.exec('CREATE TABLE numbers (number INTEGER PRIMARY KEY)');
-  const commit = new GroupCommit(database);
+  database.close();
+  return connect(t, path, longestWaitMs);
+}
+
+function connect(t: TestContext, path: string, longestWaitMs?: number): Opened {
+  const database = openDatabase({ path, synchronous: 'normal' });
+  t.after(() => database.close());
+  const commit = new GroupCommit(database, longestWaitMs);
   const groups: string[] = [];
   commit.addPart({ apply: () => groups.push('applied'), discard: () => groups.push('discarded') });
   const insert = database.prepare('INSERT INTO numbers VALUES (?)');
@@ -111,5 +170,10 @@ function open(t: TestContext): Opened {
       return number;
     });
   const numbers = () => database.prepare('SELECT number FROM numbers ORDER BY number').pluck().all();
-  return { path, database, commit, groups, add, numbers };
+  const lock = () => {
+    const other = openDatabase({ path, synchronous: 'normal' });
+    other.exec('BEGIN IMMEDIATE');
+    return () => void other.close();
+  };
+  return { path, database, commit, groups, add, numbers, lock };
 }

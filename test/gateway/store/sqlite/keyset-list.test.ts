@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { openDatabase, type Database } from '../../../../gateway/store/sqlite/database.ts';
+import { SqliteAliases } from '../../../../gateway/store/sqlite/aliases.ts';
+import { Definitions } from '../../../../gateway/store/sqlite/definitions.ts';
 import { SqliteExecutions } from '../../../../gateway/store/sqlite/executions.ts';
 import { textColumn } from '../../../../gateway/store/sqlite/filter.ts';
+import { SqliteVersions } from '../../../../gateway/store/sqlite/versions.ts';
 import { SqliteFunctions } from '../../../../gateway/store/sqlite/functions.ts';
 import { GroupCommit } from '../../../../gateway/store/sqlite/group-commit.ts';
 import { CHUNK_BYTES, CHUNK_ROWS, KeysetList, WINDOW_ROWS } from '../../../../gateway/store/sqlite/keyset-list.ts';
 import { migrate } from '../../../../gateway/store/sqlite/migrate.ts';
 import type { Filter } from '../../../../gateway/store/store.ts';
 import { collect } from '../../../support/collect.ts';
-import { finalRecord, functionRecord } from '../../../support/store-records.ts';
+import { aliasRecord, finalRecord, functionRecord } from '../../../support/store-records.ts';
 import { databasePath } from '../../../support/throw-away-store.ts';
 
 interface Row {
@@ -59,9 +62,13 @@ test('a window with more rows than a chunk is not left before all of them were g
 test('no list sorts its table, or looks at rows that are not on its road', async (t) => {
   const { database, commit, statements } = openEmpty(t);
   migrate(database);
-  const functions = new SqliteFunctions(database, commit);
-  const executions = new SqliteExecutions(database, commit, functions);
+  const definitions = new Definitions(database, commit);
+  const functions = new SqliteFunctions(database, commit, definitions);
+  const versions = new SqliteVersions(database, commit, functions, definitions);
+  const aliases = new SqliteAliases(database, commit, definitions);
+  const executions = new SqliteExecutions(database, commit, functions, versions, 'a-gateway');
   await functions.insert(functionRecord({ projectId: 'p' }));
+  await aliases.insert(aliasRecord({ projectId: 'p' }));
   await executions.insert(finalRecord({ projectId: 'p', functionId: 'f', description: 'd' }), null);
   const filter = (field: string, operator: Filter['operator'], ...values: string[]): Filter => ({
     field,
@@ -89,6 +96,8 @@ test('no list sorts its table, or looks at rows that are not on its road', async
     for (const some of filters) {
       const ofFunctions = some.filter(({ field }) => field === 'projectId' || field === 'description');
       await collect(functions.list({ scope, filters: ofFunctions }));
+      const ofAliases = some.filter(({ field }) => field === 'projectId');
+      await collect(aliases.list({ scope, filters: ofAliases }));
     }
   }
 
@@ -98,10 +107,13 @@ test('no list sorts its table, or looks at rows that are not on its road', async
     const details = steps.map(({ detail }) => detail);
     const isWindow = sql.includes('LIMIT 1');
     assert.ok(
-      details.some((detail) => /^SEARCH (executions|functions) USING .*>\(?\?/.test(detail)),
+      details.some((detail) => /^SEARCH (executions|functions|function_aliases) USING .*>\(?\?/.test(detail)),
       `${sql}: ${details.join('; ')}`,
     );
-    assert.ok(!details.some((detail) => /^SCAN (executions|functions)/.test(detail)), details.join('; '));
+    assert.ok(
+      !details.some((detail) => /^SCAN (executions|functions|function_aliases)/.test(detail)),
+      details.join('; '),
+    );
     assert.ok(isWindow || !details.some((detail) => detail.includes('TEMP B-TREE')), details.join('; '));
   }
 });

@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { openDatabase, type Database } from '../../../../gateway/store/sqlite/database.ts';
 import { migrate } from '../../../../gateway/store/sqlite/migrate.ts';
 import { openSqliteStore } from '../../../../gateway/store/sqlite/sqlite-store.ts';
+import { collect } from '../../../support/collect.ts';
 import { finalRecord } from '../../../support/store-records.ts';
 import { databasePath } from '../../../support/throw-away-store.ts';
+
+const OPEN_STORE = fileURLToPath(new URL('./open-store.js', import.meta.url));
 
 test('a database is brought up to date once, and keeps its records', async (t) => {
   const path = databasePath(t);
@@ -20,6 +26,26 @@ test('a database is brought up to date once, and keeps its records', async (t) =
   t.after(() => second.close());
 
   assert.deepEqual(await second.executions.get(record.id, null), record);
+});
+
+test('processes that open a new database at the same time all can use it', async (t) => {
+  const path = databasePath(t);
+  const children = Array.from({ length: 4 }, (_, number) =>
+    spawn(process.execPath, [OPEN_STORE, path, String(number)], { stdio: ['pipe', 'pipe', 'inherit'] }),
+  );
+  t.after(() => children.forEach((child) => child.kill('SIGKILL')));
+
+  const ends = children.map(async (child) => {
+    const ended = once(child, 'close');
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    child.stdin.end();
+    return [line, ...(await ended)];
+  });
+
+  for (const end of await Promise.all(ends)) assert.deepEqual(end, ['written\n', 0, null]);
+  const store = await openSqliteStore({ path, synchronous: 'normal' });
+  t.after(() => store.close());
+  assert.equal((await collect(store.executions.list({ scope: null, filters: [], limit: 9 }))).length, 4);
 });
 
 test('every migration is applied once, in the order of names', (t) => {
