@@ -99,7 +99,7 @@ describe('the configuration', () => {
   test('warns of what the Python Qinling had and this one does not', (t) => {
     const file = `[DEFAULT]\nlog_file = /x\n[api]\napi_workers = 4\n[etcd]\nhost = e\n[keystone_authtoken]\npassword = p
 [database]\nconnection = mysql+pymysql://u:hunter2@h/qinling\n[engine]\nsidecar_image = i\nfunction_concurrency = 5`;
-    const { config, warnings } = load(t, { file, environment: { QINLING_KUBERNETES_REPLICAS: '3' } });
+    const { config, warnings } = load(t, { file, environment: { QINLING_KUBERNETES_LOG_DEVEL: 'ERROR' } });
     assert.equal(warnings.length, 7);
     assert.ok(warnings.every((warning) => warning.endsWith('has no effect')));
     assert.ok(!warnings.join().includes('hunter2'));
