@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { AgentConfig } from './config.ts';
-import { GatewayLink } from './gateway-link.ts';
+import { GatewayLink, GatewayLinkState } from './gateway-link.ts';
 import { HostSocket } from './host-socket.ts';
-import { makeReachable } from './interpreter-reach.ts';
 import { Isolation } from './isolation.ts';
-import { LanguageHost } from './language-host.ts';
+import type { LanguageHost } from './language-host.ts';
+import { openHosts } from './open-hosts.ts';
 import { PackageCache } from './package-cache.ts';
-import { findRuntimes } from './runtime-catalog.ts';
 import { Worker, type WorkerContext } from './worker.ts';
 
 /** For the count of user ids only: a few more or less do not matter. */
@@ -24,36 +23,15 @@ export class Agent {
   readonly #isolation: Isolation;
   #isClosed = false;
 
-  /** Finds the runtimes of this machine, starts their hosts, and dials the gateway. */
+  /** Opens the language hosts and dials the gateway. */
   static async start(config: AgentConfig, token: () => string, log: Logger): Promise<Agent> {
-    const { workDirectory } = config;
     const processCount = config.workerCount * PROCESSES_PER_WORKER + SPARE_PROCESSES;
-    const isolation = await Isolation.open(config.isolation, processCount);
+    const isElsewhere = config.pool !== '';
+    const isolation = await Isolation.open(isElsewhere ? 'elsewhere' : config.isolation, processCount);
     log.info(isolation.describe());
-    const socket = new HostSocket(join(workDirectory, 'hosts.sock'));
+    const socket = new HostSocket(join(config.workDirectory, 'hosts.sock'), isElsewhere);
     await socket.listen();
-    const found = await findRuntimes(config.runtimesDirectory, config.searchPath);
-    const hosts: LanguageHost[] = [];
-    await Promise.all(
-      found.map(async (runtime) => {
-        const host = new LanguageHost({
-          runtime: makeReachable(runtime, isolation.changesUser, workDirectory),
-          socket,
-          isolation,
-          scratchDirectory: join(workDirectory, 'scratch'),
-          prewarmed: config.prewarmed,
-          log: hostLog(log),
-        });
-        try {
-          await host.start();
-          hosts.push(host);
-          log.info(`runtime ${runtime.definition.name}: ${runtime.interpreter} (${runtime.version})`);
-        } catch (error) {
-          await host.close();
-          log.error(`the runtime ${runtime.definition.name} is left out: ${(error as Error).message}`);
-        }
-      }),
-    );
+    const hosts = await openHosts(config, socket, isolation, log);
     const agent = new Agent(config, token, log, isolation, socket, hosts);
     agent.#link.connect();
     return agent;
@@ -103,6 +81,11 @@ export class Agent {
           ),
       },
     );
+  }
+
+  /** True while the gateway may give it work. */
+  get isReady(): boolean {
+    return this.#link.state === GatewayLinkState.Ready && !this.#isClosed;
   }
 
   /** Lets what runs end, for so long at most, then ends every process. May be called twice. */

@@ -22,7 +22,19 @@ export interface AgentConfig {
   /** Longest wait for running invocations when the agent is told to end. */
   readonly drainMs: number;
   readonly logLevel: string;
+  /** Port for the probes of whatever looks after this process; 0: none. */
+  readonly healthPort: number;
+  /**
+   * The one pool that is served, by a language host that runs in a container beside this one; empty: the runtimes found
+   * on this machine are.
+   */
+  readonly pool: string;
+  /** Folder that the other container has for its scratch directories. */
+  readonly hostScratchDirectory: string;
 }
+
+/** By this name a language host that another container starts says Hello. */
+export const AWAITED_PARENT_NAME = 'parent';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -55,6 +67,9 @@ export function readAgentConfig(environment: Environment): AgentConfig {
     maxCacheBytes: count('MAX_CACHE_BYTES', 4 * 1024 ** 3, 0),
     drainMs: count('DRAIN_SECONDS', 30, 0) * 1000,
     logLevel: text('LOG_LEVEL', 'info'),
+    healthPort: count('HEALTH_PORT', 0, 0),
+    pool: text('POOL', ''),
+    hostScratchDirectory: text('HOST_SCRATCH_DIR', '/tmp'),
   };
   if (faults.length > 0) throw new Error(faults.join('\n'));
   return Object.freeze(config);

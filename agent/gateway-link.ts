@@ -113,12 +113,16 @@ export class GatewayLink {
   /** Asks for no more work; resolves when every Result is acknowledged, or after the time. */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
+    const isOver = new Promise<'over'>((resolve) => setTimeout(resolve, timeoutMs, 'over').unref());
     this.send({ kind: Kind.Drain });
+    this.#batch?.flush();
+    // The gateway has read Drain when the first round trip is done; what it had queued until then comes with the second.
+    for (let trips = 0; trips < 2; trips++) {
+      if (this.#state === GatewayLinkState.Ready) await Promise.race([this.#socket?.roundTrip(), isOver]);
+    }
     if (this.#held.size === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#onDrained = resolve;
-      setTimeout(resolve, timeoutMs).unref();
-    });
+    const isDrained = new Promise<void>((resolve) => (this.#onDrained = resolve));
+    await Promise.race([isDrained, isOver]);
   }
 
   close(): void {

@@ -1,24 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { HostConnection } from './host-connection.ts';
-import type { FrameReader } from './host-protocol.ts';
 import type { HostSocket } from './host-socket.ts';
+import type { HostParentEvents, ParentProcess } from './parent-process.ts';
 import type { FoundRuntime } from './runtime-catalog.ts';
 
 const START_MS = 10_000;
 const END_MS = 10_000;
 
-export interface HostParentEvents {
-  onFrame(frame: FrameReader): void;
-  /** Comes once, when a parent that was up is gone; its children may still live. */
-  onGone(reason: string): void;
-}
-
 /**
- * The parent process of a language host.
+ * A parent that this process starts and ends.
  *
  *   starting --Hello--> up --end(), its death--> gone
  */
-export class HostParent {
+export class HostParent implements ParentProcess {
   readonly #process: ChildProcess;
   readonly #ended: Promise<void>;
   #connection: HostConnection | undefined;
@@ -80,6 +74,15 @@ export class HostParent {
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), END_MS);
     await this.#ended;
     clearTimeout(timer);
+  }
+
+  /** Children lead a session of their own; one that waits for work ends by itself when we close its connection. */
+  killSession(pid: number): void {
+    try {
+      if (pid > 0) process.kill(-pid, 'SIGKILL');
+    } catch {
+      // gone already
+    }
   }
 
   #onUp(connection: HostConnection, events: HostParentEvents): void {

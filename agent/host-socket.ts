@@ -20,8 +20,12 @@ export class HostSocket {
   readonly #expected = new Map<string, { role: number; onHello: OnHello }>();
   readonly #sockets = new Set<Socket>();
 
-  constructor(path: string) {
+  readonly #isForGroup: boolean;
+
+  /** `isForGroup`: hosts run as another user of our group. */
+  constructor(path: string, isForGroup = false) {
     this.path = path;
+    this.#isForGroup = isForGroup;
     this.#server = createServer((socket) => this.#onConnection(socket));
   }
 
@@ -29,14 +33,19 @@ export class HostSocket {
     await rm(this.path, { force: true });
     this.#server.listen(this.path);
     await once(this.#server, 'listening');
-    await chmod(this.path, 0o600); // hosts connect before they give up their rights
+    await chmod(this.path, this.#isForGroup ? 0o660 : 0o600); // hosts connect before they give up their rights
   }
 
   /** A new name; whoever connects with it is given to `onHello`. */
   expect(role: keyof typeof HostRole, onHello: OnHello): string {
     const name = randomBytes(12).toString('hex');
-    this.#expected.set(name, { role: HostRole[role], onHello });
+    this.expectNamed(name, role, onHello);
     return name;
+  }
+
+  /** The same for a name that the other side knows already. */
+  expectNamed(name: string, role: keyof typeof HostRole, onHello: OnHello): void {
+    this.#expected.set(name, { role: HostRole[role], onHello });
   }
 
   /** The name will not be used any more. */

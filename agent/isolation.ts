@@ -24,17 +24,20 @@ export interface Enclosure {
 
 /** What this machine lets us do to keep processes of user code apart: own users, control groups, or the memory watch. */
 export class Isolation {
+  readonly #isElsewhere: boolean;
   readonly #cgroups: CgroupTree | undefined;
   readonly #memory = new MemoryWatch();
   readonly #userIds: UserIds | undefined;
 
-  private constructor(userIds: UserIds | undefined, cgroups: CgroupTree | undefined) {
+  private constructor(userIds: UserIds | undefined, cgroups: CgroupTree | undefined, isElsewhere = false) {
+    this.#isElsewhere = isElsewhere;
     this.#userIds = userIds;
     this.#cgroups = cgroups;
   }
 
-  /** `processCount`: how many processes there will be at a time. */
-  static async open(mode: 'auto' | 'none', processCount: number): Promise<Isolation> {
+  /** `processCount`: how many processes there will be at a time. `elsewhere`: they run in a container of their own. */
+  static async open(mode: 'auto' | 'none' | 'elsewhere', processCount: number): Promise<Isolation> {
+    if (mode === 'elsewhere') return new Isolation(undefined, undefined, true);
     if (mode === 'none') return new Isolation(undefined, undefined);
     const userIds = process.getuid?.() === 0 ? await UserIds.claim(processCount) : undefined;
     return new Isolation(userIds, CgroupTree.open());
@@ -47,6 +50,7 @@ export class Isolation {
 
   /** In words, for the log. */
   describe(): string {
+    if (this.#isElsewhere) return 'processes of user code have a container of their own';
     const users = this.changesUser ? 'a user of its own' : 'our own user';
     const memory = this.#cgroups === undefined ? 'memory watched, no CPU limit' : 'a control group of its own';
     return `each process of user code has ${users}, ${memory}`;
@@ -62,12 +66,14 @@ export class Isolation {
 
   /** Puts a function's limits in force. `onTooMuch` is called where we, not the kernel, see that memory is overdrawn. */
   limit({ cgroup }: Enclosure, pid: number, memoryBytes: number, cpuMillicores: number, onTooMuch: () => void): void {
+    if (this.#isElsewhere) return; // the container's limits hold
     if (cgroup !== undefined) cgroup.limit(memoryBytes, cpuMillicores);
     else this.#memory.add(pid, memoryBytes, onTooMuch);
   }
 
   /** The process is gone: ends what it left behind, and takes back what it had. */
   async release({ uid, cgroup }: Enclosure, pid: number, scratchDirectory: string): Promise<void> {
+    if (this.#isElsewhere) return; // their ids mean nothing here
     this.#memory.remove(pid);
     if (cgroup === undefined) killStrays(scratchDirectory);
     else await cgroup.remove();

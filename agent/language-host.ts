@@ -6,6 +6,7 @@ import { HostParent } from './host-parent.ts';
 import { ExitHow, FrameWriter, HostKind, type FrameReader } from './host-protocol.ts';
 import type { HostSocket } from './host-socket.ts';
 import type { Enclosure, Isolation } from './isolation.ts';
+import type { ParentProcess, StartParent } from './parent-process.ts';
 import type { FoundRuntime } from './runtime-catalog.ts';
 
 const FIRST_RESTART_MS = 100;
@@ -20,6 +21,8 @@ export interface LanguageHostOptions {
   readonly scratchDirectory: string;
   /** Idle children kept ready. */
   readonly prewarmed: number;
+  /** How the parent comes up; where it is not given, we start one as `runtime` says. */
+  readonly startParent?: StartParent;
   readonly log: { info(text: string): void; warn(text: string): void };
 }
 
@@ -47,9 +50,10 @@ export class LanguageHost {
   readonly #idle: HostChild[] = [];
   readonly #waiting: ((child: HostChild | undefined) => void)[] = [];
   /** Spawned last, up or not. */
-  #starting: HostParent | undefined;
+  #starting: ParentProcess | undefined;
+  readonly #startParent: StartParent;
   /** The one that is up. */
-  #parent: HostParent | undefined;
+  #parent: ParentProcess | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #restartMs = FIRST_RESTART_MS;
   /** Clean-ups behind ended children. */
@@ -64,6 +68,9 @@ export class LanguageHost {
   constructor(options: LanguageHostOptions) {
     this.runtime = options.runtime;
     this.#options = options;
+    const { runtime, socket } = options;
+    this.#startParent =
+      options.startParent ?? ((events, onSpawned) => HostParent.start(runtime, socket, events, onSpawned));
   }
 
   get idleCount(): number {
@@ -76,8 +83,7 @@ export class LanguageHost {
       onFrame: (frame: FrameReader) => this.#onControlFrame(frame),
       onGone: (reason: string) => this.#onParentGone(reason),
     };
-    const { runtime, socket } = this.#options;
-    this.#parent = await HostParent.start(runtime, socket, events, (parent) => (this.#starting = parent));
+    this.#parent = await this.#startParent(events, (parent) => (this.#starting = parent));
     this.#restartMs = FIRST_RESTART_MS;
     this.#fill();
   }
@@ -113,9 +119,10 @@ export class LanguageHost {
   }
 
   #onParentGone(reason: string): void {
+    const parent = this.#parent;
     this.#parent = undefined;
     for (const member of this.#members.values()) {
-      killSession(member.pid);
+      parent?.killSession(member.pid);
       this.#bury(member, lostExit());
     }
     if (this.#isClosed) return;
@@ -284,15 +291,6 @@ export class LanguageHost {
       this.#waiting.push(wake);
       this.#fill();
     });
-  }
-}
-
-/** Children lead a session of their own; one that waits for work ends by itself when we close its connection. */
-function killSession(pid: number): void {
-  try {
-    if (pid > 0) process.kill(-pid, 'SIGKILL');
-  } catch {
-    // gone already
   }
 }
 

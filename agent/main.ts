@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Agent } from './agent.ts';
 import { readAgentConfig, type AgentConfig } from './config.ts';
+import { Health } from './health.ts';
 import { openLog } from './log.ts';
 import { openToken } from './token.ts';
 
@@ -11,8 +12,11 @@ async function main(): Promise<void> {
   const log = openLog(config.logLevel);
   prepareWorkDirectory(config);
   let agent: Agent | undefined;
+  const health = new Health(() => agent?.isReady === true);
+  if (config.healthPort > 0) await health.listen(config.healthPort);
   const end = async (drainMs: number): Promise<void> => {
     await agent?.close(drainMs);
+    health.close();
     rmSync(config.workDirectory, { recursive: true, force: true });
     process.exit(0);
   };

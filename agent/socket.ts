@@ -44,6 +44,22 @@ export class Socket {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(frame);
   }
 
+  /** Resolves when the peer has had all that was sent before, or the connection is gone. */
+  roundTrip(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.readyState !== WebSocket.OPEN) return Promise.resolve();
+    return new Promise((resolve) => {
+      const settle = () => {
+        socket.off('pong', settle);
+        socket.off('close', settle);
+        resolve();
+      };
+      socket.on('pong', settle);
+      socket.on('close', settle);
+      socket.ping();
+    });
+  }
+
   /** Ends the connection after what was sent. */
   close(): void {
     this.#socket.close(1000);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { accessSync, constants, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseLock } from './store/sqlite/database-lock.ts';
 
 /** The folder that holds everything this gateway keeps, claimed for one process. */
@@ -14,7 +14,7 @@ export class DataDirectory {
   constructor(path: string) {
     this.path = path;
     try {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+      makeFolder(path);
       accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (cause) {
       throw new Error(`the data directory ${path} is not writable (${(cause as NodeJS.ErrnoException).code})`, {
@@ -36,6 +36,13 @@ export class DataDirectory {
   close(): void {
     this.#lock.release();
   }
+}
+
+/** With those above it; not by the `recursive` of Node.js, which never returns where a file system takes no folders (/proc). */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** The file holds the id and the number of its own inode, by which a copy knows that it is one. */

@@ -1,8 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { internalRoutes } from './api/internal.ts';
 import type { Operation } from './api/operation.ts';
 import { publicRoutes } from './api/public-routes.ts';
@@ -33,24 +29,24 @@ import { DataDirectory } from './data-directory.ts';
 import { ExecutionIds } from './execution-id.ts';
 import { Cors } from './http/cors.ts';
 import type { ExchangeOptions } from './http/exchange.ts';
+import { probePort } from './http/port-probe.ts';
 import { HttpServer } from './http/server.ts';
 import { Invoker } from './invoke/invoker.ts';
 import { AliasTargets } from './invoke/alias-targets.ts';
+import { namedBy } from './invoke/target.ts';
 import { Targets } from './invoke/targets.ts';
 import { LinkSet } from './link/link-set.ts';
-import { acceptLinks, bearerCheck } from './link/socket.ts';
-import { logLevelOf, type Logger } from './log.ts';
-import { LOCAL_AGENT_NAME, LocalOrchestrator } from './orchestrator/local/local-orchestrator.ts';
-import { RuntimeImages } from './orchestrator/local/runtime-images.ts';
+import { acceptLinks } from './link/socket.ts';
+import type { Logger } from './log.ts';
+import { createOrchestrator } from './orchestrator/create.ts';
+import type { Orchestrator, OrchestratorProcess } from './orchestrator/orchestrator.ts';
 import { PackageBuilder } from './packages/package-builder.ts';
 import { createPackageStorage } from './storage/create.ts';
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts';
 import type { Store } from './store/store.ts';
 
-const OWN_RUNTIMES = fileURLToPath(new URL('../../runtimes', import.meta.url));
 /** How long the start waits for the agent before it serves without it. */
 const AGENT_START_MS = 15_000;
-const AGENT_STOP_MARGIN_MS = 5_000;
 
 /** What someone who started the gateway wants to know. */
 export interface StartedGateway {
@@ -96,6 +92,7 @@ async function startParts(
   const { policyFile } = config.osloPolicy;
   const guard = createGuard({ type, credentialsFile, policyFile }, log.child({ part: 'auth' }));
   closers.push(() => guard.close());
+  await probePort(config.api.host, config.api.port);
   const data = new DataDirectory(config.default.dataDir);
   closers.push(() => data.close());
   rmSync(data.uploads, { recursive: true, force: true }); // what an earlier process had under way
@@ -126,9 +123,9 @@ async function startParts(
     maxOutputBytes: config.engine.maxResultBytes,
     concurrency: config.engine.functionConcurrency,
   });
-  closers.push(() => links.close());
-  const token = config.internal.token === '' ? randomBytes(32).toString('hex') : config.internal.token;
-  const isAuthorized = bearerCheck(token);
+  // Agents that outlive this process keep what they have for the next one.
+  closers.push(() => (orchestrator.returnGraceMs > 0 ? links.leave() : links.close()));
+  let isReady = false;
   const exchangeOptions: ExchangeOptions = {
     maxBodyBytes: config.api.maxBodyBytes,
     uploads: { directory: data.uploads, maxFileBytes: config.storage.maxPackageBytes },
@@ -137,15 +134,35 @@ async function startParts(
   };
   const internal = new HttpServer({
     ...exchangeOptions,
-    routes: internalRoutes({ isAuthorized, openTar: (digest) => storage.openTar(digest) }),
+    routes: internalRoutes({
+      mayFetch: async (authorization, digest) => {
+        const identity = await orchestrator.authenticate(authorization);
+        return (
+          identity !== undefined && (identity.agentName === undefined || links.mayFetch(identity.agentName, digest))
+        );
+      },
+      isReady: () => isReady,
+      openTar: (digest) => storage.openTar(digest),
+    }),
     cors: new Cors({ allowedOrigins: [], isOpen: false, isLoopbackOnly: false }),
-    extend: (app) => acceptLinks(app, links, { isAuthorized, log: linkLog(log) }),
+    extend: (app) =>
+      acceptLinks(app, links, {
+        authenticator: { authenticate: (authorization) => orchestrator.authenticate(authorization) },
+        log: linkLog(log),
+      }),
   });
   await internal.listen(config.internal.host, config.internal.port);
   closers.push(() => internal.close());
   const internalAddress = `http://${hostInUrl(config.internal.host)}:${internal.port}`;
 
-  const orchestrator = openOrchestrator(config, links, internalAddress, token, log);
+  const orchestrator = createOrchestrator(config, {
+    links,
+    internalAddress,
+    internalPort: internal.port,
+    onRuntimeFound: (name) =>
+      void registerRuntime(runtimes, name).catch((error: unknown) => onFault(error, `${name} was not registered`)),
+    log,
+  });
   closers.push(() => orchestrator.close());
   const services = assemble(config, log, { store, storage, links, orchestrator, data, ids });
   const { executions, runtimes, invoker, jobTimer, changeWatch } = services;
@@ -168,6 +185,7 @@ async function startParts(
   await changeWatch.start();
   await runtimes.createFirst(ANYBODY, poolNames.map(foundRuntime));
   await executions.start(invoker);
+  await orchestrator.reconcile(runtimes.availablePools());
   lease.watch();
   retention.start();
   if (config.api.enableJobHandler) jobTimer.start();
@@ -190,7 +208,9 @@ async function startParts(
       `the API listens on ${host} WITHOUT AUTHENTICATION: everybody who reaches it can run code on this machine`,
     );
   }
+  isReady = true;
   const stop = async () => {
+    isReady = false;
     const timeoutMs = config.default.shutdownTimeout * 1000;
     await jobTimer.close();
     await Promise.all([server.drain(timeoutMs), executions.drain(timeoutMs)]);
@@ -205,7 +225,7 @@ interface Parts {
   readonly store: Store;
   readonly storage: ReturnType<typeof createPackageStorage>;
   readonly links: LinkSet;
-  readonly orchestrator: LocalOrchestrator;
+  readonly orchestrator: Orchestrator & OrchestratorProcess;
   readonly data: DataDirectory;
   readonly ids: ExecutionIds;
 }
@@ -230,6 +250,10 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
     maxWaitingCalls: config.engine.maxWaitingCalls,
     idleMs: config.engine.functionServiceExpiration * 1000,
     adoptCall: (executionId, link) => executions.adoptCall(executionId, link),
+    findTarget: (targetKey) => {
+      const { functionId, version } = namedBy(targetKey);
+      return targets.load(functionId, version);
+    },
     onWarning: (message) => log.warn(message),
   });
   const runtimes: Runtimes = new Runtimes(store, orchestrator, invoker.workers, {
@@ -289,33 +313,11 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
   };
 }
 
-function openOrchestrator(config: Config, links: LinkSet, gatewayUrl: string, token: string, log: Logger) {
-  const { local } = config;
-  const runtimesDirectory = local.runtimesDir === '' ? OWN_RUNTIMES : local.runtimesDir;
-  const ownName = createHash('sha256').update(config.default.dataDir).digest('hex').slice(0, 12);
-  const workDirectory = local.workDir === '' ? join(tmpdir(), `qinling-${ownName}`) : local.workDir;
-  const drainSeconds = config.default.shutdownTimeout;
-  return new LocalOrchestrator(links, new RuntimeImages(runtimesDirectory), {
-    environment: {
-      QINLING_AGENT_GATEWAY_URL: gatewayUrl,
-      QINLING_AGENT_NAME: LOCAL_AGENT_NAME,
-      QINLING_AGENT_TOKEN_FILE: '-',
-      QINLING_AGENT_WORKERS: String(local.workers),
-      QINLING_AGENT_PREWARMED: String(local.prewarmed),
-      QINLING_AGENT_WORK_DIR: workDirectory,
-      QINLING_AGENT_RUNTIMES_DIR: runtimesDirectory,
-      QINLING_AGENT_SEARCH_PATH: local.searchPath.join(':'),
-      QINLING_AGENT_ISOLATION: local.isolation,
-      QINLING_AGENT_DRAIN_SECONDS: String(drainSeconds),
-      QINLING_AGENT_LOG_LEVEL: logLevelOf(config.default),
-    },
-    token,
-    stopMs: drainSeconds * 1000 + AGENT_STOP_MARGIN_MS,
-    log: linkLog(log.child({ part: 'orchestrator' })),
-  });
+/** A runtime that this machine offers, as a public one that is there from the start. */
+async function registerRuntime(runtimes: Runtimes, name: string): Promise<void> {
+  if (!runtimes.hasImage(name)) await runtimes.create(ANYBODY, foundRuntime(name));
 }
 
-/** A runtime that this machine offers, as a public one that is there from the start. */
 function foundRuntime(name: string): NewRuntime {
   return { name, image: name, description: 'Found on this machine', isPublic: true, isTrusted: true };
 }

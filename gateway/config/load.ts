@@ -57,7 +57,7 @@ export function loadConfig(sources: ConfigSources): { config: Config; warnings: 
   for (const [key, text] of sources.overrides) reading.given.set(key, { text, source: shortcutOf(key) });
   const values = parseAll(reading);
   reading.warnings.push(...withoutForeignDatabase(values));
-  if (reading.faults.length === 0) reading.faults.push(...faultsTogether(values, reading.given));
+  reading.faults.push(...faultsTogether(values, reading.given));
   if (reading.faults.length > 0) throw new ConfigError(reading.faults.join('\n'));
   fillDefaults(values, sources.environment);
   return { config: toConfig(values), warnings: reading.warnings };
@@ -149,6 +149,7 @@ function parseAll({ given, faults }: Reading): Values {
       try {
         parsed[name] = parseOption(option, found.text.trim());
       } catch (error) {
+        parsed[name] = undefined; // so that no fault follows from the default
         const shown = option.type === 'text' ? '' : `'${found.text}' `; // a text may be a secret
         faults.push(`${found.source}: ${shown}${(error as Error).message}`);
       }
@@ -168,7 +169,7 @@ function withoutForeignDatabase(values: Values): string[] {
   return ['[database] connection: only sqlite:////absolute/path is known here; what is given has no effect'];
 }
 
-/** Faults of values that are each right for themselves. */
+/** Faults of values that are each right for themselves; those that are not are undefined. */
 function faultsTogether(values: Values, given: Reading['given']): string[] {
   const faults: string[] = [];
   const limits = values['resource_limits'] as Record<string, number>;
@@ -211,9 +212,10 @@ function isEndpoint(text: string): boolean {
 
 /** Nobody may find the service open who thought that it was not. */
 function faultsOfAuthentication(values: Values, given: Reading['given']): string[] {
-  const { type, credentials_file: file } = values['auth'] as { type: string; credentials_file: string };
+  const { type, credentials_file: file } = values['auth'] as { type: string | undefined; credentials_file: string };
+  if (type === undefined) return [];
   const isOn = values['pecan']!['auth_enable'] === true;
-  const isOff = !isOn && given.has('pecan.auth_enable');
+  const isOff = values['pecan']!['auth_enable'] === false && given.has('pecan.auth_enable');
   if (type === 'none') {
     if (isOn) return ['[pecan] auth_enable needs an authenticator: [auth] type = static'];
     return file === '' ? [] : ['[auth] credentials_file needs [auth] type = static'];

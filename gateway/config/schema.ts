@@ -71,7 +71,11 @@ export const schema = {
   internal: {
     host: { type: 'text', default: '127.0.0.1', help: 'Address that agents connect to and fetch packages from.' },
     port: { ...PORT, default: 7_071, help: 'Port that agents connect to; 0 lets the system choose.' },
-    token: { type: 'text', default: '', help: 'Secret that proves an agent. Empty: a new random one at every start.' },
+    token: {
+      type: 'text',
+      default: '',
+      help: 'Secret that proves the agent of this machine (orchestrator local). Empty: a new random one at every start.',
+    },
   },
   pecan: {
     auth_enable: {
@@ -104,8 +108,8 @@ export const schema = {
     orchestrator: {
       type: 'choice',
       default: 'local',
-      choices: ['local'],
-      help: 'What makes workers. local: an agent process on this machine.',
+      choices: ['local', 'kubernetes'],
+      help: 'What makes workers. local: an agent process on this machine. kubernetes: pods of a cluster, see [kubernetes].',
     },
     function_concurrency: {
       type: 'integer',
@@ -179,6 +183,113 @@ export const schema = {
       default: 'auto',
       choices: ['auto', 'none'],
       help: 'auto: an own user and control group for every process of user code where this machine lets us. none: neither.',
+    },
+  },
+  kubernetes: {
+    namespace: { type: 'text', default: 'qinling', help: 'Namespace of the workers.' },
+    replicas: { type: 'integer', default: 3, min: 1, max: 1_000, help: 'Free workers that each runtime keeps ready.' },
+    kube_host: {
+      type: 'text',
+      default: '',
+      help: 'URL of the API server, or of a kubectl proxy. Empty: as a pod of the cluster, else as kubectl does (KUBECONFIG, ~/.kube/config).',
+    },
+    use_api_certificate: {
+      type: 'boolean',
+      default: true,
+      help: 'Prove ourselves to an https kube_host by the three files below.',
+    },
+    ssl_ca_cert: {
+      type: 'text',
+      default: '/etc/qinling/pki/kubernetes/ca.crt',
+      help: 'Certificate of the authority that the API server is known by.',
+    },
+    cert_file: { type: 'text', default: '/etc/qinling/pki/kubernetes/qinling.crt', help: 'Our certificate.' },
+    key_file: { type: 'text', default: '/etc/qinling/pki/kubernetes/qinling.key', help: 'The key of our certificate.' },
+    gateway_url: {
+      type: 'text',
+      default: '',
+      help: 'http://HOST:PORT of our internal listener as pods reach it. Empty: the service qinling-internal of the namespace.',
+    },
+    agent_image: {
+      type: 'text',
+      default: '',
+      help: 'Image of the agents (manifests/images/qinling). Empty: the one that this gateway runs from, as a pod.',
+    },
+    image_pull_policy: {
+      type: 'choice',
+      default: 'IfNotPresent',
+      choices: ['Always', 'IfNotPresent', 'Never'],
+      help: "When nodes pull the images of workers' pods.",
+    },
+    image_pull_secrets: {
+      type: 'list',
+      default: [],
+      help: "Names of secrets that images of workers' pods are pulled with, separated by commas.",
+    },
+    worker_service_account: {
+      type: 'text',
+      default: 'qinling-worker',
+      help: "Service account of the workers' pods; it needs no rights.",
+    },
+    node_agent_service_account: {
+      type: 'text',
+      default: 'qinling-node-agent',
+      help: "Service account of the DaemonSet's agents; it needs no rights.",
+    },
+    token_audience: {
+      type: 'text',
+      default: 'qinling',
+      help: 'Audience of the tokens that agents prove themselves by.',
+    },
+    untrusted_runtime_class: {
+      type: 'text',
+      default: '',
+      help: 'RuntimeClass of the pods of runtimes that are not trusted. Empty: the usual one.',
+    },
+    worker_cpu: {
+      type: 'integer',
+      default: 50,
+      min: 1,
+      max: 64_000,
+      help: 'CPU that a worker is sure to get, millicpu.',
+    },
+    worker_memory: {
+      type: 'integer',
+      default: 64 * MIB,
+      min: 16 * MIB,
+      max: 1_024 * GIB,
+      help: 'Memory that a worker is sure to get, bytes.',
+    },
+    host_memory: {
+      type: 'integer',
+      default: 48 * MIB,
+      min: 0,
+      max: 16 * GIB,
+      help: "Memory that a worker may use on top of its function's, for the language itself, bytes.",
+    },
+    scratch_size: {
+      type: 'integer',
+      default: GIB,
+      min: MIB,
+      max: 1_024 * GIB,
+      help: 'Most bytes that the functions of one worker may keep in files.',
+    },
+    prewarmed: {
+      type: 'integer',
+      default: 2,
+      min: 0,
+      max: 64,
+      help: 'Idle processes in each worker that wait for a function.',
+    },
+    network_policy: {
+      type: 'boolean',
+      default: true,
+      help: 'Make the NetworkPolicy that lets workers reach us, names and the outside, and nothing else.',
+    },
+    blocked_networks: {
+      type: 'list',
+      default: ['10.0.0.0/8', '100.64.0.0/10', '169.254.0.0/16', '172.16.0.0/12', '192.168.0.0/16'],
+      help: 'Networks that user code may not reach by that policy, separated by commas.',
     },
   },
   storage: {
@@ -371,7 +482,7 @@ export const withoutEffect: Readonly<Record<string, readonly string[] | '*'>> = 
   engine: ['host', 'sidecar_image', 'topic', 'version'],
   etcd: '*',
   keystone_authtoken: '*',
-  kubernetes: '*',
+  kubernetes: ['log_devel', 'trusted_cidrs'],
   oslo_concurrency: '*',
   oslo_messaging_amqp: '*',
   oslo_messaging_kafka: '*',

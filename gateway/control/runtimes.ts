@@ -90,6 +90,16 @@ export class Runtimes {
     return this.#runtimes.size;
   }
 
+  hasImage(image: string): boolean {
+    return [...this.#runtimes.values()].some((record) => record.image === image);
+  }
+
+  /** The pools that there should be now. */
+  availablePools(): PoolSpec[] {
+    const records = [...this.#runtimes.values()];
+    return records.filter(({ status }) => status === RuntimeStatus.Available).map(toPoolSpec);
+  }
+
   /** Hot. */
   find(id: string): RuntimeRecord | undefined {
     return this.#runtimes.get(id);

@@ -6,6 +6,7 @@ import type { RuleName } from '../auth/rules.ts';
 import { QinlingError } from '../errors.ts';
 import type { Cors } from './cors.ts';
 import { Exchange, type ExchangeOptions, type RequestHead } from './exchange.ts';
+import { cannotListen } from './port-probe.ts';
 import { RouteTable, type Route } from './routes.ts';
 
 /** uWebSockets.js' response; other files know it by this name only. */
@@ -61,8 +62,7 @@ export class HttpServer {
     const socket = await new Promise<us_listen_socket | false>((resolve) => {
       listenExclusively(this.#app, host, port, resolve);
     });
-    if (socket === false)
-      throw new Error(`cannot listen on ${host}:${port}: the port is taken or the address is not ours`);
+    if (socket === false) throw cannotListen(host, port);
     this.#listenSocket = socket;
     this.#port = uWS.us_socket_local_port(socket);
   }

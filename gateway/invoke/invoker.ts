@@ -8,6 +8,7 @@ import { BindingTable } from './binding-table.ts';
 import { Binding } from './binding.ts';
 import { Call, loadFailure, type CallHandler, type CallRequest } from './call.ts';
 import { Placement, type PlacementListener } from './placement.ts';
+import type { Target } from './target.ts';
 import { Workers } from './workers.ts';
 
 /** One coarse clock looks after waiting calls; deadlines and growth are true to about this much. */
@@ -31,6 +32,11 @@ export interface InvokerOptions {
   readonly idleMs: number;
   /** An invocation of an earlier gateway process that an agent brings back. */
   readonly adoptCall: (executionId: string, link: Link) => PendingCall;
+  /**
+   * The target that the key names, if there still is one: for workers that an earlier gateway process bound. Where it is
+   * not given, they are freed.
+   */
+  readonly findTarget?: (targetKey: string) => Promise<Target | undefined>;
   readonly onWarning: (message: string) => void;
 }
 
@@ -43,6 +49,8 @@ export class Invoker implements CallHandler, PlacementListener {
   readonly #placement: Placement;
   /** Bindings whose line is not empty, and retired ones that still run. */
   readonly #watched = new Set<Binding>();
+  /** Workers with a target that is no more: they are freed when their last invocation has ended. */
+  readonly #leftBound = new Set<Seat>();
   readonly #tick: NodeJS.Timeout;
   readonly #housekeeping: NodeJS.Timeout;
   #waitingCalls = 0;
@@ -54,7 +62,11 @@ export class Invoker implements CallHandler, PlacementListener {
     this.#placement = new Placement(links, this.#table, this);
     this.workers = new Workers(links, this.#table, this.#placement, options.concurrency);
     links.listen({
-      onBoundSeatFound: () => false, // the next call binds again: dearer than adopting, and always right
+      onBoundSeatFound: (seat, targetKey) => {
+        if (options.findTarget === undefined) return false;
+        void this.#takeOver(seat, targetKey, options.findTarget);
+        return true;
+      },
       onSeatFree: () => this.#placement.serveHungry(),
       adoptCall: options.adoptCall,
     });
@@ -69,7 +81,7 @@ export class Invoker implements CallHandler, PlacementListener {
   /** Hot. Runs the request's target once; `onEnd` is called exactly once, perhaps before this returns. */
   invoke(request: CallRequest): Call {
     const nowMs = performance.now();
-    const binding = this.#table.find(request.target.key) ?? this.#addBinding(request);
+    const binding = this.#table.find(request.target.key) ?? this.#addBinding(request.target);
     const call = new Call(request, binding, this, nowMs);
     binding.lastUsedMs = nowMs;
     const seat = binding.line.length === 0 ? binding.seatWithRoom(nowMs) : undefined;
@@ -140,8 +152,33 @@ export class Invoker implements CallHandler, PlacementListener {
     return { waiting: this.#waitingCalls, hungry: this.#placement.hungryCount, bindings: this.#table.dump() };
   }
 
-  #addBinding({ target }: CallRequest): Binding {
+  #addBinding(target: Target): Binding {
     return this.#table.add(new Binding(target, this.#options.concurrency));
+  }
+
+  /** A worker of an earlier gateway process goes on to serve its target. Never rejects. */
+  async #takeOver(
+    seat: Seat,
+    targetKey: string,
+    findTarget: (targetKey: string) => Promise<Target | undefined>,
+  ): Promise<void> {
+    const target = await findTarget(targetKey).catch(() => undefined);
+    if (seat.targetKey !== targetKey || seat.owner !== undefined) return; // lost meanwhile
+    if (target?.key !== targetKey) return void this.#leftBound.add(seat);
+    const binding = this.#table.find(targetKey) ?? this.#addBinding(target);
+    seat.owner = binding;
+    seat.lastUsedMs = performance.now();
+    binding.seats.push(seat);
+    this.onPlaced(binding);
+  }
+
+  #freeLeftBound(): void {
+    for (const seat of this.#leftBound) {
+      const isStillLeft = seat.targetKey !== undefined && seat.owner === undefined;
+      if (isStillLeft && seat.link.pendingCount > 0) continue;
+      this.#leftBound.delete(seat);
+      if (isStillLeft) seat.link.unbind(seat);
+    }
   }
 
   #send(call: Call, seat: Seat, nowMs: number): void {
@@ -244,6 +281,7 @@ export class Invoker implements CallHandler, PlacementListener {
 
   #onHousekeeping(): void {
     const nowMs = performance.now();
+    this.#freeLeftBound();
     for (const link of this.#links) link.expire(nowMs);
     for (const binding of this.#table.oldestFirst()) {
       if (binding.line.length > 0) continue;

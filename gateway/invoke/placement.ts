@@ -185,10 +185,10 @@ export class Placement {
     let richest: Binding | undefined;
     for (const candidate of this.#table.oldestFirst()) {
       if (candidate.seats.length < 2 || candidate.seats.some((seat) => seat.isYielding)) continue;
-      if (!candidate.seats.some((seat) => mayServe(seat.link, binding))) continue;
+      if (!candidate.seats.some((seat) => mayYield(seat.link, binding))) continue;
       if (richest === undefined || candidate.seats.length > richest.seats.length) richest = candidate;
     }
-    const seat = richest?.seats.find((candidate) => mayServe(candidate.link, binding));
+    const seat = richest?.seats.find((candidate) => mayYield(candidate.link, binding));
     if (seat !== undefined) seat.isYielding = true;
   }
 }
@@ -197,6 +197,11 @@ function mayServe(link: Link, binding: Binding): boolean {
   return link.isReady && link.pools.has(binding.target.poolName);
 }
 
+/** A worker that is replaced after its target is of no use to another one: its successor comes by itself. */
+function mayYield(link: Link, binding: Binding): boolean {
+  return mayServe(link, binding) && !link.isSingleUse;
+}
+
 function mayBind(link: Link, binding: Binding): boolean {
-  return mayServe(link, binding) && link.bindCount < MAX_BINDS_PER_LINK;
+  return mayYield(link, binding) && link.bindCount < MAX_BINDS_PER_LINK;
 }

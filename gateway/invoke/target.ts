@@ -19,6 +19,12 @@ export interface Target {
   readonly retry: RetryPolicy | null;
 }
 
+/** The function and version that a target's key names. */
+export function namedBy(targetKey: string): { functionId: string; version: number } {
+  const [functionId = '', version] = targetKey.split('/', 2);
+  return { functionId, version: Number(version) };
+}
+
 /** A target with the key that its fields make. */
 export function makeTarget(fields: Omit<Target, 'key'>): Target {
   const { functionId, version, poolName, packageDigest, cpuMillicores, memoryBytes, entry } = fields;

@@ -10,6 +10,7 @@ import {
   type Welcome,
 } from '../../protocol/message.ts';
 import { FOLLOWS_LOGS } from '../../protocol/version.ts';
+import type { AgentIdentity } from './agent-identity.ts';
 import { LogStreams, type LogStream, type OnLog } from './log-streams.ts';
 import { NO_SLOT, PendingTable, type PendingCall } from './pending-table.ts';
 import { Seat } from './seat.ts';
@@ -34,6 +35,14 @@ export interface LinkListener {
   adoptCall(executionId: string, link: Link): PendingCall;
 }
 
+/** Told what becomes of workers that serve one target only; it must not throw. */
+export interface WorkerWatcher {
+  /** The worker is given its target now. */
+  onTaken(agentName: string, target: Omit<Bind, 'kind' | 'worker'>): void;
+  /** The worker has had its target, and gets no other. */
+  onUsedUp(agentName: string): void;
+}
+
 /** The answer to a Bind: `undefined` for Bound. */
 export type OnBound = (failure: Omit<BindFailed, 'kind' | 'worker' | 'targetKey'> | undefined) => void;
 
@@ -41,7 +50,7 @@ export type OnBound = (failure: Omit<BindFailed, 'kind' | 'worker' | 'targetKey'
  * One agent process, over one socket after another.
  *
  *   Ready --socket lost--> Away --same agent is back--> Ready
- *   Ready --Drain--> Draining --socket lost--> Away
+ *   Ready --Drain, or its only target is over--> Draining --socket lost--> Away
  *   any --close()--> Closed: calls in flight are lost, seats are gone
  */
 export class Link {
@@ -51,7 +60,12 @@ export class Link {
   readonly seats: readonly Seat[];
   /** Digests of packages that the agent has fetched before: it binds their targets faster. */
   readonly cachedDigests = new Set<string>();
+  /** Its workers serve one target only, and are replaced afterwards. */
+  readonly isSingleUse: boolean;
   readonly #listener: LinkListener;
+  readonly #workerWatcher: WorkerWatcher | undefined;
+  /** Digests of the packages that bound workers may fetch. */
+  readonly #digests = new Map<Seat, string>();
   readonly #pending = new PendingTable(MAX_SLOTS);
   readonly #logStreams = new LogStreams(this, (slot) => this.#sendFollow(slot, false));
   readonly #protocolVersion: number;
@@ -60,14 +74,17 @@ export class Link {
   #batch: FrameBatch | undefined;
   #acks: number[] = [];
   #state: LinkState = LinkState.Away;
+  #isUsedUp = false;
 
-  constructor(hello: Hello, listener: LinkListener) {
+  constructor(hello: Hello, identity: AgentIdentity, listener: LinkListener, workerWatcher: WorkerWatcher | undefined) {
     this.agentName = hello.agentName;
     this.instanceId = hello.instanceId;
     this.pools = new Set(hello.pools);
     this.#protocolVersion = hello.protocolVersion;
     this.seats = Array.from({ length: hello.workerCount }, (_, index) => new Seat(this, index));
+    this.isSingleUse = identity.isSingleUse;
     this.#listener = listener;
+    this.#workerWatcher = workerWatcher;
   }
 
   get state(): LinkState {
@@ -92,7 +109,7 @@ export class Link {
     this.#socket?.close('the agent has connected again');
     this.#socket = socket;
     this.#batch = new FrameBatch((frame) => socket.send(frame));
-    this.#state = LinkState.Ready;
+    this.#state = this.#isUsedUp ? LinkState.Draining : LinkState.Ready;
     this.#batch.add({ kind: Kind.Welcome, ...welcome });
     const notReceived = this.#pending.reconcile(hello.held, (executionId) =>
       this.#listener.adoptCall(executionId, this),
@@ -112,9 +129,23 @@ export class Link {
     this.#failBinds('the link was lost');
   }
 
+  /** The gateway ends, the agent does not: nothing is lost by that. */
+  leave(reason: string): void {
+    this.#state = LinkState.Closed;
+    this.#batch?.flush();
+    this.#socket?.close(reason);
+    this.#logStreams.endAll();
+  }
+
+  /** True for a package that one of its workers was told to load. */
+  mayFetch(digest: string): boolean {
+    return [...this.#digests.values()].includes(digest);
+  }
+
   /** The agent is gone for good. */
   close(reason: string): void {
     if (this.#state === LinkState.Closed) return;
+    if (this.seats.some((seat) => seat.targetKey !== undefined)) this.#useUp();
     this.#state = LinkState.Closed;
     this.#batch?.flush();
     this.#socket?.close(reason);
@@ -159,6 +190,8 @@ export class Link {
   /** Gives the seat a target; it may have had another one. `onBound` is called once. */
   bind(seat: Seat, target: Omit<Bind, 'kind' | 'worker'>, onBound: OnBound): void {
     seat.targetKey = target.targetKey;
+    this.#digests.set(seat, target.packageDigest);
+    if (this.isSingleUse) this.#workerWatcher?.onTaken(this.agentName, target);
     this.#binds.set(seat, { targetKey: target.targetKey, onBound });
     this.#batch!.add({ kind: Kind.Bind, worker: seat.index, ...target });
   }
@@ -167,6 +200,7 @@ export class Link {
   unbind(seat: Seat): void {
     seat.owner = undefined;
     this.#batch?.add({ kind: Kind.Unbind, worker: seat.index });
+    this.#useUp();
   }
 
   handle(message: AgentMessage): void {
@@ -184,8 +218,7 @@ export class Link {
       case Kind.Unbound:
         return this.#onUnbound(message.worker);
       case Kind.Drain:
-        if (this.#state === LinkState.Ready) this.#state = LinkState.Draining;
-        return;
+        return this.#onDrain();
       default: // a second Hello has no meaning
     }
   }
@@ -232,7 +265,10 @@ export class Link {
     const bind = seat && this.#binds.get(seat);
     if (!seat || !bind || bind.targetKey !== targetKey) return;
     this.#binds.delete(seat);
-    if (failure) seat.targetKey = undefined;
+    if (failure) {
+      seat.targetKey = undefined;
+      this.#useUp();
+    }
     bind.onBound(failure);
   }
 
@@ -240,13 +276,30 @@ export class Link {
     const seat = this.seats[worker];
     if (!seat || this.#binds.has(seat)) return; // freed on the way to its next target
     this.#loseSeat(seat);
+    this.#useUp();
     this.#listener.onSeatFree(seat);
+  }
+
+  /** It takes no more work; what it has comes to its end. */
+  #onDrain(): void {
+    if (this.#state !== LinkState.Ready) return;
+    this.#state = LinkState.Draining;
+    for (const seat of this.seats) if (!this.#binds.has(seat)) this.#loseSeat(seat);
+  }
+
+  /** A worker that serves one target only has had one. */
+  #useUp(): void {
+    if (!this.isSingleUse) return;
+    this.#isUsedUp = true;
+    if (this.#state === LinkState.Ready) this.#state = LinkState.Draining;
+    this.#workerWatcher?.onUsedUp(this.agentName);
   }
 
   #loseSeat(seat: Seat): void {
     const owner = seat.owner;
     seat.owner = undefined;
     seat.targetKey = undefined;
+    this.#digests.delete(seat);
     owner?.onSeatLost(seat);
   }
 

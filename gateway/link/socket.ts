@@ -1,8 +1,8 @@
-import { timingSafeEqual, createHash } from 'node:crypto';
-import type { TemplatedApp, WebSocket } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket, us_socket_context_t } from 'uWebSockets.js';
 import { decodeFrame } from '../../protocol/codec.ts';
 import { MAX_FRAME_BYTES, SILENCE_MS } from '../../protocol/limits.ts';
 import { Kind, describeMessage, type AgentMessage } from '../../protocol/message.ts';
+import type { AgentAuthenticator, AgentIdentity } from './agent-identity.ts';
 import { refuseHello, type LinkSet } from './link-set.ts';
 import type { Link, LinkSocket } from './link.ts';
 
@@ -10,13 +10,13 @@ import type { Link, LinkSocket } from './link.ts';
 const MAX_BACKPRESSURE_BYTES = 256 * 1024 * 1024;
 
 interface Session {
+  readonly identity: AgentIdentity;
   link: Link | undefined;
   socket: LinkSocket | undefined;
 }
 
 export interface LinkServerOptions {
-  /** True for the value of an `Authorization` header that proves an agent. */
-  readonly isAuthorized: (authorization: string) => boolean;
+  readonly authenticator: AgentAuthenticator;
   readonly log: { warn(text: string): void; debug(text: string): void };
   /** Silence after which an agent counts as lost; uWebSockets.js takes 8 s and more. */
   readonly silenceMs?: number;
@@ -31,18 +31,8 @@ export function acceptLinks(app: TemplatedApp, links: LinkSet, options: LinkServ
     idleTimeout: (options.silenceMs ?? SILENCE_MS) / 1000, // pings go out before; an agent that answers none is closed
     sendPingsAutomatically: true,
     upgrade: (res, req, context) => {
-      if (!options.isAuthorized(req.getHeader('authorization'))) {
-        res.cork(() =>
-          res.writeStatus('401 Unauthorized').writeHeader('content-type', 'text/plain').end('wrong token'),
-        );
-        return;
-      }
-      res.upgrade<Session>(
-        { link: undefined, socket: undefined },
-        req.getHeader('sec-websocket-key'),
-        req.getHeader('sec-websocket-protocol'),
-        req.getHeader('sec-websocket-extensions'),
-        context,
+      upgrade(res, req, context, options.authenticator).catch((error: unknown) =>
+        options.log.warn(`an agent could not be let in: ${(error as Error).message}`),
       );
     },
     message: (ws, data, isBinary) => {
@@ -65,6 +55,31 @@ export function acceptLinks(app: TemplatedApp, links: LinkSet, options: LinkServ
   });
 }
 
+/** The request is dead once this function first waits: what is needed of it is taken before. */
+async function upgrade(
+  res: HttpResponse,
+  req: HttpRequest,
+  context: us_socket_context_t,
+  authenticator: AgentAuthenticator,
+): Promise<void> {
+  let isAborted = false;
+  res.onAborted(() => (isAborted = true));
+  const [key, protocol, extensions] = [
+    req.getHeader('sec-websocket-key'),
+    req.getHeader('sec-websocket-protocol'),
+    req.getHeader('sec-websocket-extensions'),
+  ];
+  const identity = await authenticator.authenticate(req.getHeader('authorization'));
+  if (isAborted) return;
+  res.cork(() => {
+    if (identity === undefined) {
+      res.writeStatus('401 Unauthorized').writeHeader('content-type', 'text/plain').end('wrong token');
+    } else {
+      res.upgrade<Session>({ identity, link: undefined, socket: undefined }, key, protocol, extensions, context);
+    }
+  });
+}
+
 function onMessage(ws: WebSocket<Session>, message: AgentMessage, links: LinkSet, options: LinkServerOptions): void {
   const session = ws.getUserData();
   if (session.link !== undefined) {
@@ -72,10 +87,10 @@ function onMessage(ws: WebSocket<Session>, message: AgentMessage, links: LinkSet
     return session.link.handle(message);
   }
   if (message.kind !== Kind.Hello) throw new Error('the first message is not Hello');
-  const refusal = refuseHello(message);
+  const refusal = refuseHello(message, session.identity);
   if (refusal !== undefined) throw new Error(refusal);
   session.socket = new UwsLinkSocket(ws);
-  session.link = links.welcome(session.socket, message);
+  session.link = links.welcome(session.socket, message, session.identity);
 }
 
 class UwsLinkSocket implements LinkSocket {
@@ -93,11 +108,4 @@ class UwsLinkSocket implements LinkSocket {
   close(reason: string): void {
     if (this.isOpen) this.#ws.end(1000, reason.slice(0, 100));
   }
-}
-
-/** Compares an `Authorization` header with a shared bearer token, in constant time. */
-export function bearerCheck(token: string): (authorization: string) => boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  const expected = digest(`Bearer ${token}`);
-  return (authorization) => timingSafeEqual(digest(authorization), expected);
 }

@@ -1,3 +1,5 @@
+import type { AgentAuthenticator } from '../link/agent-identity.ts';
+
 /** What an orchestrator needs to know of a runtime. */
 export interface PoolSpec {
   readonly runtimeId: string;
@@ -27,4 +29,15 @@ export interface Orchestrator {
   deletePool(pool: PoolSpec): Promise<void>;
   /** Ends what belongs to this gateway. May be called twice. */
   close(): Promise<void>;
+}
+
+/** An orchestrator's part in the life of the gateway's process. */
+export interface OrchestratorProcess extends AgentAuthenticator {
+  /**
+   * Once, before all else. Resolves with the names of pools that are there unasked, as far as they are known by then.
+   * Rejects where no workers can be had.
+   */
+  start(timeoutMs: number): Promise<string[]>;
+  /** Once, with the pools that there should be: brings what there is in line with them, and lets agents in. */
+  reconcile(pools: readonly PoolSpec[]): Promise<void>;
 }

@@ -10,6 +10,7 @@ import {
   type Hello,
   type Invoke,
 } from '../../protocol/message.ts';
+import type { AgentIdentity } from '../../gateway/link/agent-identity.ts';
 import type { Link, LinkSocket } from '../../gateway/link/link.ts';
 import type { LinkSet } from '../../gateway/link/link-set.ts';
 
@@ -21,6 +22,7 @@ export class FakeAgent implements LinkSocket {
   readonly received: GatewayMessage[] = [];
   readonly #links: LinkSet;
   readonly #hello: Partial<Hello>;
+  readonly #identity: AgentIdentity | undefined;
   link!: Link;
   isClosed = false;
   /** Answer Bind with Bound at once. */
@@ -28,9 +30,10 @@ export class FakeAgent implements LinkSocket {
   /** Where it is set, every Invoke is answered by it, in a later turn. */
   runs: ((invoke: Invoke) => void) | undefined = undefined;
 
-  constructor(links: LinkSet, hello: Partial<Hello> = {}) {
+  constructor(links: LinkSet, hello: Partial<Hello> = {}, identity?: AgentIdentity) {
     this.#links = links;
     this.#hello = hello;
+    this.#identity = identity;
     this.instanceId = hello.instanceId ?? randomUUID();
   }
 
@@ -46,7 +49,7 @@ export class FakeAgent implements LinkSocket {
       held: [],
       ...this.#hello,
     };
-    this.link = this.#links.welcome(this, hello);
+    this.link = this.#links.welcome(this, hello, this.#identity);
     return this;
   }
 

@@ -1,25 +1,31 @@
 import { Deadline } from '../../../protocol/deadline.ts';
 import { QinlingError } from '../../errors.ts';
+import { randomBytes } from 'node:crypto';
+import { SecretAuthenticator, type AgentIdentity } from '../../link/agent-identity.ts';
 import type { LinkSet } from '../../link/link-set.ts';
-import type { Orchestrator, PoolSpec } from '../orchestrator.ts';
+import type { Orchestrator, OrchestratorProcess, PoolSpec } from '../orchestrator.ts';
 import { AgentProcess, type AgentProcessOptions } from './agent-process.ts';
-import type { RuntimeImages } from './runtime-images.ts';
+import type { RuntimeImages } from '../runtime-images.ts';
 
 export const LOCAL_AGENT_NAME = 'local';
 
 /** Workers on this machine: one agent, a child process, that serves every runtime whose language it found. */
-export class LocalOrchestrator implements Orchestrator {
+export class LocalOrchestrator implements Orchestrator, OrchestratorProcess {
   readonly capabilities = { supportsImageFunctions: false };
   /** Agents end with the gateway: nothing of an earlier process comes back. */
   readonly returnGraceMs = 0;
   readonly #links: LinkSet;
   readonly #images: RuntimeImages;
   readonly #agent: AgentProcess;
+  readonly #authenticator: SecretAuthenticator;
 
+  /** An empty token: one that nobody knows. */
   constructor(links: LinkSet, images: RuntimeImages, agent: Omit<AgentProcessOptions, 'onGone'>) {
     this.#links = links;
     this.#images = images;
-    this.#agent = new AgentProcess({ ...agent, onGone: () => links.agentGone(LOCAL_AGENT_NAME) });
+    const token = agent.token === '' ? randomBytes(32).toString('hex') : agent.token;
+    this.#authenticator = new SecretAuthenticator(token);
+    this.#agent = new AgentProcess({ ...agent, token, onGone: () => links.agentGone(LOCAL_AGENT_NAME) });
   }
 
   /** Starts the agent; resolves with the names of its pools once it is connected, or when the time is over. */
@@ -29,6 +35,14 @@ export class LocalOrchestrator implements Orchestrator {
     await this.#waitFor(() => this.poolNames().length > 0, deadline.signal).catch(() => undefined);
     deadline.clear();
     return this.poolNames();
+  }
+
+  async reconcile(): Promise<void> {
+    // The agent was started with this process: nothing is left of an earlier one.
+  }
+
+  authenticate(authorization: string): AgentIdentity | undefined {
+    return this.#authenticator.authenticate(authorization);
   }
 
   poolNames(): string[] {

@@ -1,17 +1,17 @@
 import type { Attempts } from '../attempts.ts';
 import type { TimeMs } from '../store.ts';
 import type { Database, Statement } from './database.ts';
+import { SELECT, type ExecutionRow } from './execution-row.ts';
 
 /** The statements of executions with more than one attempt; all are run inside a transaction of the caller. */
-export class SqliteAttempts<Row> {
+export class SqliteAttempts {
   readonly #write: Statement<[number, number, string | null, number | null, number]>;
   readonly #postpone: Statement<[number, number, number, string, number]>;
   readonly #redrive: Statement<[number, number, number, number, string]>;
-  readonly #listDue: Statement<[number, number, number], Row>;
+  readonly #listDue: Statement<[number, number, number], ExecutionRow>;
   readonly #nextDueAt: Statement<[number, number], { at: number | null }>;
 
-  /** `select` reads whole rows. */
-  constructor(database: Database, select: string) {
+  constructor(database: Database) {
     this.#write = database.prepare(
       'UPDATE executions SET attempt = ?, first_attempt = ?, retry = ?, next_attempt_at = ? WHERE key = ?',
     );
@@ -25,7 +25,7 @@ export class SqliteAttempts<Row> {
         WHERE key = ? AND tail = ? AND status != 0 AND is_sync = 0`,
     );
     this.#listDue = database.prepare(
-      `${select} WHERE next_attempt_at <= ? AND next_attempt_at IS NOT NULL AND gateway = ?
+      `${SELECT} WHERE next_attempt_at <= ? AND next_attempt_at IS NOT NULL AND gateway = ?
         ORDER BY next_attempt_at, key LIMIT ?`,
     );
     this.#nextDueAt = database.prepare(
@@ -48,7 +48,7 @@ export class SqliteAttempts<Row> {
   }
 
   /** Those that the gateway looks after. */
-  listDue(gateway: number, now: TimeMs, limit: number): Row[] {
+  listDue(gateway: number, now: TimeMs, limit: number): ExecutionRow[] {
     return this.#listDue.all(now, gateway, limit);
   }
 

@@ -1,5 +1,4 @@
-import { executionId, executionKey, executionTail, firstKeyAt } from '../../execution-id.ts';
-import type { Attempts, RetryPolicy } from '../attempts.ts';
+import { executionKey, executionTail } from '../../execution-id.ts';
 import type { IdempotencyKey, TakenKey } from '../idempotency-key.ts';
 import {
   ExecutionStatus,
@@ -15,52 +14,17 @@ import {
 } from '../store.ts';
 import type { Database, Statement, Value } from './database.ts';
 import { SqliteAttempts } from './execution-attempts.ts';
+import { SqliteExecutionLogs } from './execution-logs.ts';
+import { COLUMNS, SELECT, STATUSES, toRecord, type ExecutionRow } from './execution-row.ts';
 import { choicesLetThrough, inScope, textColumn, type FilterColumn } from './filter.ts';
 import type { SqliteFunctions } from './functions.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { SqliteIdempotencyKeys } from './idempotency-keys.ts';
 import { KeysetList, type Road } from './keyset-list.ts';
 import { Names } from './names.ts';
+import { OldExecutions } from './old-executions.ts';
 import type { SqliteVersions } from './versions.ts';
 
-interface RowKey {
-  key: number;
-  tail: string;
-}
-
-interface ExecutionRow {
-  key: number;
-  tail: string;
-  project: string;
-  function: string;
-  function_version: number;
-  function_alias: string | null;
-  description: string | null;
-  status: number;
-  is_sync: number;
-  is_started: number;
-  input: string | null;
-  output: string | null;
-  duration: number | null;
-  created_at: number;
-  updated_at: number | null;
-  attempt: number;
-  first_attempt: number | null;
-  retry: string | null;
-  next_attempt_at: number | null;
-}
-
-const STATUSES: readonly ExecutionStatus[] = [
-  ExecutionStatus.Running,
-  ExecutionStatus.Success,
-  ExecutionStatus.Failed,
-  ExecutionStatus.Error,
-];
-const COLUMNS = `SELECT key, tail, (SELECT text FROM names WHERE number = project) AS project,
-  (SELECT text FROM names WHERE number = function) AS function, function_version, function_alias, description, status,
-  is_sync, is_started, input, output, duration, created_at, updated_at, attempt, first_attempt, retry,
-  next_attempt_at`;
-const SELECT = `${COLUMNS} FROM executions`;
 const SUCCESS = STATUSES.indexOf(ExecutionStatus.Success);
 /** About what the texts of fixed size and the numbers of a row take. */
 const ROW_BYTES = 400;
@@ -72,28 +36,19 @@ export class SqliteExecutions implements ExecutionStore {
   readonly #names: Names;
   /** Who looks after the running executions that this store inserts. */
   readonly #gatewayId: string;
-  readonly #dataVersion: () => number;
   readonly #list: KeysetList<ExecutionRow>;
-  readonly #attempts: SqliteAttempts<ExecutionRow>;
+  readonly #attempts: SqliteAttempts;
+  readonly #logs: SqliteExecutionLogs;
+  readonly #old: OldExecutions;
   readonly #keys: SqliteIdempotencyKeys;
   readonly #insert: Statement<Value[]>;
-  readonly #insertLog: Statement<[number, Buffer, number, number]>;
   readonly #get: Statement<[number, string], ExecutionRow>;
-  readonly #getLog: Statement<[number], { text: Buffer; is_cut: number; is_finished: number }>;
   readonly #markStarted: Statement<[number, number, string, number, number]>;
   readonly #settle: Statement<Value[]>;
   readonly #delete: Statement<[number, string]>;
-  readonly #deleteLog: Statement<[number]>;
   readonly #listRunning: Statement<[number, number, number, number], ExecutionRow>;
   readonly #listOwned: Statement<[number | null, number], ExecutionRow>;
   readonly #setOwner: Statement<[number, number]>;
-  readonly #finalBefore: Statement<[number, number], RowKey>;
-  readonly #finalAmongOldest: Statement<[number, number], RowKey>;
-  readonly #countAll: Statement<[], { count: number }>;
-  /** Rows in the table; undefined until it is asked for, and after a failed group. */
-  #total: number | undefined;
-  /** The state of the database in which #total was counted: it changes when another process writes. */
-  #totalVersion = 0;
 
   constructor(
     database: Database,
@@ -103,12 +58,13 @@ export class SqliteExecutions implements ExecutionStore {
     gatewayId: string,
   ) {
     this.#gatewayId = gatewayId;
-    this.#dataVersion = () => database.pragma('data_version', { simple: true }) as number;
     this.#commit = commit;
     this.#functions = functions;
     this.#versions = versions;
     this.#names = new Names(database);
-    this.#attempts = new SqliteAttempts(database, SELECT);
+    this.#attempts = new SqliteAttempts(database);
+    this.#logs = new SqliteExecutionLogs(database);
+    this.#old = new OldExecutions(database);
     this.#keys = new SqliteIdempotencyKeys(database, this.#names);
     commit.addPart({ apply: () => undefined, discard: () => this.#discard() });
     this.#list = new KeysetList(database, commit, {
@@ -130,11 +86,7 @@ export class SqliteExecutions implements ExecutionStore {
         is_sync, is_started, input, output, duration, created_at, updated_at, gateway)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#insertLog = database.prepare(
-      'INSERT OR REPLACE INTO execution_logs (key, text, is_cut, is_finished) VALUES (?, ?, ?, ?)',
-    );
     this.#get = database.prepare(`${SELECT} WHERE key = ? AND tail = ?`);
-    this.#getLog = database.prepare('SELECT text, is_cut, is_finished FROM execution_logs WHERE key = ?');
     this.#markStarted = database.prepare(
       `UPDATE executions SET is_started = 1, next_attempt_at = NULL, updated_at = ?
         WHERE key = ? AND tail = ? AND gateway = ? AND status = 0 AND is_started = 0 AND attempt = ?`,
@@ -144,21 +96,12 @@ export class SqliteExecutions implements ExecutionStore {
         WHERE key = ? AND tail = ? AND status = 0 AND attempt = ?`,
     );
     this.#delete = database.prepare('DELETE FROM executions WHERE key = ? AND tail = ?');
-    this.#deleteLog = database.prepare('DELETE FROM execution_logs WHERE key = ?');
     this.#listRunning = database.prepare(
       `${SELECT} WHERE status = 0 AND gateway = ? AND is_started = ? AND next_attempt_at IS NULL AND key > ?
         ORDER BY key LIMIT ?`,
     );
     this.#listOwned = database.prepare(`${SELECT} WHERE status = 0 AND gateway IS ? LIMIT ?`);
     this.#setOwner = database.prepare('UPDATE executions SET gateway = ? WHERE key = ?');
-    this.#finalBefore = database.prepare(
-      'SELECT key, tail FROM executions WHERE key < ? AND status != 0 ORDER BY key LIMIT ?',
-    );
-    this.#finalAmongOldest = database.prepare(
-      `SELECT key, tail FROM (SELECT key, tail, status FROM executions ORDER BY key LIMIT ?)
-        WHERE status != 0 ORDER BY key LIMIT ?`,
-    );
-    this.#countAll = database.prepare('SELECT count(*) AS count FROM executions');
   }
 
   insert(record: ExecutionRecord, log: ExecutionLog | null): Promise<void> {
@@ -200,7 +143,7 @@ export class SqliteExecutions implements ExecutionStore {
       const { status, output, durationSeconds, log } = outcome;
       const values = [STATUSES.indexOf(status), output, durationSeconds, Date.now(), key, executionTail(id), attempt];
       const isSettled = this.#settle.run(...values).changes > 0;
-      if (isSettled) this.#replaceLog(key, log, attempt);
+      if (isSettled) this.#logs.replace(key, log, attempt);
       return isSettled;
     });
   }
@@ -209,7 +152,7 @@ export class SqliteExecutions implements ExecutionStore {
     return this.#commit.write(() => {
       const key = executionKey(id);
       const isPostponed = this.#attempts.postpone(key, executionTail(id), attempt, dueAt);
-      if (isPostponed) this.#replaceLog(key, log, attempt);
+      if (isPostponed) this.#logs.replace(key, log, attempt);
       return isPostponed;
     });
   }
@@ -218,7 +161,7 @@ export class SqliteExecutions implements ExecutionStore {
     return this.#commit.write(() => {
       const key = executionKey(id);
       if (!this.#attempts.redrive(key, executionTail(id), dueAt, this.#owner())) return undefined;
-      this.#deleteLog.run(key);
+      this.#logs.delete(key);
       return toRecord(this.#get.get(key, executionTail(id))!);
     });
   }
@@ -252,8 +195,7 @@ export class SqliteExecutions implements ExecutionStore {
     return this.#commit.read(() => {
       const key = executionKey(id);
       if (this.#get.get(key, executionTail(id)) === undefined) return undefined;
-      const row = this.#getLog.get(key);
-      return row === undefined ? null : { text: row.text, isCut: row.is_cut === 1, isFinished: row.is_finished === 1 };
+      return this.#logs.get(key);
     });
   }
 
@@ -286,14 +228,7 @@ export class SqliteExecutions implements ExecutionStore {
 
   prune({ olderThan, keep, limit }: { olderThan: TimeMs; keep: number; limit: number }): Promise<number> {
     return this.#commit.write(() => {
-      const version = this.#dataVersion();
-      if (version !== this.#totalVersion) this.#total = undefined;
-      this.#totalVersion = version;
-      this.#total ??= this.#countAll.get()!.count;
-      const tooOld = this.#finalBefore.all(firstKeyAt(olderThan), limit);
-      const surplus = this.#total - keep;
-      const tooMany = surplus > 0 ? this.#finalAmongOldest.all(surplus, limit) : [];
-      const doomed = tooOld.length > tooMany.length ? tooOld : tooMany; // each starts with the oldest: one has the other
+      const doomed = this.#old.find(olderThan, keep, limit);
       for (const { key, tail } of doomed) this.#remove(key, tail);
       return doomed.length;
     });
@@ -320,8 +255,8 @@ export class SqliteExecutions implements ExecutionStore {
       record.updatedAt,
       record.status === ExecutionStatus.Running ? this.#owner() : null,
     );
-    if (this.#total !== undefined) this.#total++;
-    if (log !== null) this.#writeLog(key, log);
+    this.#old.counted(1);
+    if (log !== null) this.#logs.write(key, log);
     if (record.attempts !== null) this.#attempts.write(key, record.attempts);
     this.#count(record, 1);
   }
@@ -332,7 +267,7 @@ export class SqliteExecutions implements ExecutionStore {
   }
 
   #discard(): void {
-    this.#total = undefined;
+    this.#old.forget();
     this.#names.forget();
   }
 
@@ -356,20 +291,9 @@ export class SqliteExecutions implements ExecutionStore {
 
   #remove(key: number, tail: string): boolean {
     if (this.#delete.run(key, tail).changes === 0) return false;
-    if (this.#total !== undefined) this.#total--;
-    this.#deleteLog.run(key);
+    this.#old.counted(-1);
+    this.#logs.delete(key);
     return true;
-  }
-
-  /** What an earlier attempt printed goes. */
-  #replaceLog(key: number, log: ExecutionLog | null, attempt: number): void {
-    if (log !== null) this.#writeLog(key, log);
-    else if (attempt > 1) this.#deleteLog.run(key);
-  }
-
-  #writeLog(key: number, { text, isCut, isFinished }: ExecutionLog): void {
-    const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
-    this.#insertLog.run(key, bytes, isCut ? 1 : 0, isFinished ? 1 : 0);
   }
 }
 
@@ -389,29 +313,4 @@ function roadOf(filters: readonly Filter[]): Road {
   );
   if (!isWithoutSuccess) return { index: 'INDEXED BY executions_project', covered };
   return { index: 'INDEXED BY executions_unsuccessful', covered, condition: `status != ${SUCCESS}` };
-}
-
-function toRecord(row: ExecutionRow): ExecutionRecord {
-  return {
-    id: executionId(row.key, row.tail),
-    projectId: row.project,
-    functionId: row.function,
-    functionVersion: row.function_version,
-    functionAlias: row.function_alias,
-    description: row.description,
-    status: STATUSES[row.status]!,
-    isSync: row.is_sync === 1,
-    input: row.input,
-    output: row.output,
-    durationSeconds: row.duration,
-    isStarted: row.is_started === 1,
-    attempts: toAttempts(row),
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-  };
-}
-
-function toAttempts({ attempt, first_attempt: first, retry, next_attempt_at: dueAt }: ExecutionRow): Attempts | null {
-  if (first === null) return null;
-  return { number: attempt, first, policy: retry === null ? null : (JSON.parse(retry) as RetryPolicy), dueAt };
 }

@@ -99,7 +99,7 @@ describe('the configuration', () => {
   test('warns of what the Python Qinling had and this one does not', (t) => {
     const file = `[DEFAULT]\nlog_file = /x\n[api]\napi_workers = 4\n[etcd]\nhost = e\n[keystone_authtoken]\npassword = p
 [database]\nconnection = mysql+pymysql://u:hunter2@h/qinling\n[engine]\nsidecar_image = i\nfunction_concurrency = 5`;
-    const { config, warnings } = load(t, { file, environment: { QINLING_KUBERNETES_REPLICAS: '3' } });
+    const { config, warnings } = load(t, { file, environment: { QINLING_KUBERNETES_LOG_DEVEL: 'ERROR' } });
     assert.equal(warnings.length, 7);
     assert.ok(warnings.every((warning) => warning.endsWith('has no effect')));
     assert.ok(!warnings.join().includes('hunter2'));
@@ -168,6 +168,21 @@ describe('the configuration', () => {
     const environment = { QINLING_RESOURCE_LIMITS_MIN_CPU: '5000', QINLING_RESOURCE_LIMITS_DEFAULT_TIMEOUT: '901' };
     assert.deepEqual(faultsOf(t, { environment }), [
       '[resource_limits] min_cpu is above max_cpu',
+      '[resource_limits] default_timeout is not between min_timeout and max_timeout',
+    ]);
+  });
+
+  test('tells of a contradiction beside other faults, but of none with a value that is faulty itself', (t) => {
+    const environment = {
+      QINLING_AUTH_TYPE: 'x',
+      QINLING_RESOURCE_LIMITS_MIN_CPU: 'x',
+      QINLING_RESOURCE_LIMITS_DEFAULT_CPU: '40',
+      QINLING_RESOURCE_LIMITS_MAX_CPU: '50',
+      QINLING_RESOURCE_LIMITS_MIN_TIMEOUT: '6',
+    };
+    assert.deepEqual(faultsOf(t, { environment }), [
+      "QINLING_AUTH_TYPE: 'x' must be one of none, static",
+      "QINLING_RESOURCE_LIMITS_MIN_CPU: 'x' must be a whole number",
       '[resource_limits] default_timeout is not between min_timeout and max_timeout',
     ]);
   });

@@ -39,6 +39,7 @@ function open(t: TestContext, { hello, maxWaitingCalls = 100, idleMs = 60_000 }:
     maxWaitingCalls,
     idleMs,
     adoptCall: () => assert.fail('nothing to adopt'),
+    findTarget: () => Promise.resolve(undefined),
     onWarning: () => undefined,
   });
   t.after(() => {

@@ -6,9 +6,10 @@ import { WebSocket } from 'ws';
 import { internalRoutes } from '../../../gateway/api/internal.ts';
 import { Cors } from '../../../gateway/http/cors.ts';
 import { HttpServer } from '../../../gateway/http/server.ts';
+import { SecretAuthenticator } from '../../../gateway/link/agent-identity.ts';
 import { LinkSet } from '../../../gateway/link/link-set.ts';
 import { LinkState } from '../../../gateway/link/link.ts';
-import { acceptLinks, bearerCheck } from '../../../gateway/link/socket.ts';
+import { acceptLinks } from '../../../gateway/link/socket.ts';
 import { decodeFrame, encodeMessage } from '../../../protocol/codec.ts';
 import { Kind, type Hello, type Message } from '../../../protocol/message.ts';
 import { until } from '../../support/fake-agent.ts';
@@ -36,7 +37,8 @@ async function open(t: TestContext, silenceMs?: number) {
     adoptCall: () => assert.fail('nothing to adopt'),
   });
   const warnings: string[] = [];
-  const isAuthorized = bearerCheck(TOKEN);
+  const authenticator = new SecretAuthenticator(TOKEN);
+  const mayFetch = async (authorization: string) => authenticator.authenticate(authorization) !== undefined;
   const log = { warn: (text: string) => void warnings.push(text), debug: () => undefined };
   const asked: string[] = [];
   const openTar = (digest: string) => {
@@ -48,9 +50,9 @@ async function open(t: TestContext, silenceMs?: number) {
     uploads: { directory: emptyFolder(t), maxFileBytes: 1 },
     isBehindProxy: false,
     onFault: () => undefined,
-    routes: internalRoutes({ isAuthorized, openTar }),
+    routes: internalRoutes({ mayFetch, isReady: () => true, openTar }),
     cors: new Cors({ allowedOrigins: [], isOpen: false, isLoopbackOnly: false }),
-    extend: (app) => acceptLinks(app, links, { isAuthorized, log, ...(silenceMs === undefined ? {} : { silenceMs }) }),
+    extend: (app) => acceptLinks(app, links, { authenticator, log, ...(silenceMs === undefined ? {} : { silenceMs }) }),
   });
   await server.listen('127.0.0.1', 0);
   t.after(() => {
