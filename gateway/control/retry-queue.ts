@@ -2,7 +2,7 @@ import type { ExecutionRecord, ExecutionStore, TimeMs } from '../store/store.ts'
 
 /** Attempts that this process looks after at a time; the rest waits in the database. */
 const WINDOW = 1_000;
-/** The database is asked again after so long at most: another process, gone since, may have left attempts in it. */
+/** The database is asked again after so long at most, should a time not have been told. */
 const LOOK_MS = 10_000;
 const FAULT_MS = 1_000;
 
