@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Api, resultOf, type Resource } from '../support/api.ts';
 import { makeFolder, Server } from '../support/server.ts';
+import { zipOf } from '../support/zip.ts';
 
 const GREETING = `
 def main(name='nobody', times=None):
@@ -14,6 +15,7 @@ function inMs(delayMs: number): string {
 
 // Side by side, because one of them waits for more than a minute.
 describe('jobs and webhooks', { concurrency: true }, () => {
+  let url: string;
   let api: Api;
   let functionId: string;
 
@@ -25,7 +27,7 @@ describe('jobs and webhooks', { concurrency: true }, () => {
 
   before(async () => {
     const { path: folder } = makeFolder(cleaner);
-    const { url } = await Server.start(cleaner, folder);
+    ({ url } = await Server.start(cleaner, folder));
     api = new Api(url);
     ({ id: functionId } = await api.createFunction({ files: { 'main.py': GREETING } }));
   });
@@ -89,9 +91,9 @@ describe('jobs and webhooks', { concurrency: true }, () => {
 
   test('a webhook runs its function with what is posted to its URL, once a call', async () => {
     const { text } = await api.request('POST', '/v1/webhooks', { function_id: functionId });
-    const { id, webhook_url: url } = JSON.parse(text) as Resource;
+    const { id, webhook_url: webhookUrl } = JSON.parse(text) as Resource;
 
-    const answer = await fetch(`${String(url)}?times=2`, {
+    const answer = await fetch(`${String(webhookUrl)}?times=2`, {
       method: 'POST',
       body: new URLSearchParams({ name: 'qinling' }),
     });
@@ -107,5 +109,38 @@ describe('jobs and webhooks', { concurrency: true }, () => {
       [execution!['description'], execution!['function_alias'], execution!['function_version'], execution!['sync']],
       [`Created by Webhook ${id}`, null, 0, false],
     );
+  });
+
+  test('jobs and webhooks run a version, and what an alias means at that moment', async () => {
+    const { id } = await api.createFunction({ files: { 'main.py': 'def main():\n    return "old"\n' } });
+    const must = async (method: string, path: string, body: object): Promise<Resource> => {
+      const { status, text } = await api.request(method, path, body);
+      assert.ok(status < 300, text);
+      return JSON.parse(text) as Resource;
+    };
+    await must('POST', `/v1/functions/${id}/versions`, {});
+    const form = new FormData();
+    form.set('package', new Blob([zipOf({ 'main.py': 'def main():\n    return "new"\n' })]), 'p.zip');
+    assert.equal((await fetch(`${url}/v1/functions/${id}`, { method: 'PUT', body: form })).status, 200);
+    await must('POST', '/v1/aliases', { name: 'live', function_id: id, function_version: 0 });
+    const byVersion = await must('POST', '/v1/webhooks', { function_id: id, function_version: 1 });
+    const byAlias = await must('POST', '/v1/webhooks', { function_alias: 'live' });
+    const callOf = async ({ webhook_url: webhookUrl }: Resource) => {
+      const answer = await fetch(String(webhookUrl), { method: 'POST' });
+      const { execution_id: executionId } = (await answer.json()) as { execution_id: string };
+      const ended = await untilEnded(executionId);
+      return [resultOf(ended).output, ended['function_id'], ended['function_version'], ended['function_alias']];
+    };
+
+    assert.deepEqual(await callOf(byVersion), ['old', id, 1, null]);
+    assert.deepEqual(await callOf(byAlias), ['new', id, 0, null]);
+    const job = await createJob({ function_id: null, function_alias: 'live', pattern: '0 0 1 1 *', count: 1 });
+    await must('PUT', '/v1/aliases/live', { function_version: 1 });
+    assert.deepEqual(await callOf(byAlias), ['old', id, 1, null]);
+    await must('PUT', `/v1/jobs/${job.id}`, { pattern: '* * * * * *' });
+    await api.until(`/v1/jobs/${job.id}`, ({ status }) => status === 'done');
+    const [execution] = await executionsOf(job.id);
+    const ended = await untilEnded(execution!.id);
+    assert.deepEqual([resultOf(ended).output, ended['function_version']], ['old', 1]);
   });
 });

@@ -56,6 +56,26 @@ test('two gateways that start together on a new database offer each runtime once
   for (const server of servers) await server.stop();
 });
 
+test('what is changed through one gateway the other knows soon', async (t) => {
+  const { a, b } = await startTwo(t);
+  const main = (text: string) => `def main():\n    return '${text}'\n\n\ndef other():\n    return 'other'\n`;
+  const { id } = await a.createFunction({ files: { 'main.py': main('first') } });
+  assert.equal(resultOf(await b.execute(id)).output, 'first'); // and keeps it in memory
+
+  assert.equal((await a.request('PUT', `/v1/functions/${id}`, { entry: 'main.other' })).status, 200);
+  while (resultOf(await b.execute(id)).output !== 'other') await sleep(100);
+  const created = await b.request('POST', '/v1/runtimes', { image: 'python3', name: 'of b' });
+  const { id: runtimeId } = JSON.parse(created.text) as Resource;
+  const path = `/v1/runtimes/${runtimeId}`;
+  const statusOnA = async () => {
+    const { status, text } = await a.request('GET', path);
+    return status === 200 ? (JSON.parse(text) as Resource)['status'] : status;
+  };
+  while ((await statusOnA()) !== 'available') await sleep(100);
+  assert.equal((await a.request('DELETE', path)).status, 204);
+  while ((await b.request('GET', path)).status !== 404) await sleep(100);
+});
+
 test('jobs that are due at the same time run once each, whichever of two gateways has them', async (t) => {
   const { a, b } = await startTwo(t);
   const { id: functionId } = await a.createFunction({ files: { 'main.py': 'def main(n):\n    return n\n' } });
