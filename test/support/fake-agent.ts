@@ -118,11 +118,11 @@ export class FakeAgent implements LinkSocket {
   }
 }
 
-/** Resolves when the condition holds; looks at every turn of the event loop. Rejects after 10 s. */
+/** Resolves when the condition holds; looks at every turn of the event loop. Rejects after 60 s. */
 export async function until(isTrue: () => boolean, what = 'the condition'): Promise<void> {
-  const deadlineMs = performance.now() + 10_000;
+  const deadlineMs = performance.now() + 60_000;
   while (!isTrue()) {
-    if (performance.now() > deadlineMs) throw new Error(`${what} did not come true in 10 s`);
+    if (performance.now() > deadlineMs) throw new Error(`${what} did not come true in 60 s`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }

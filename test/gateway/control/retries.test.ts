@@ -190,7 +190,7 @@ describe('retries and restarts', () => {
   test('an attempt that waits outlives the process, and starts once in the next', async (t) => {
     const path = databasePath(t);
     const { rig: before, kill } = await openProcess(t, path);
-    const functionId = await before.addFunction({ ...AT_ONCE, backoffSeconds: 0.1 });
+    const functionId = await before.addFunction({ ...AT_ONCE, backoffSeconds: 5 }); // the first process ends before
     const { id } = await before.createLater(functionId);
     before.agent.result(await before.invoke(0), Outcome.Failed);
     await before.untilRecord(id, waits);
