@@ -134,7 +134,7 @@ for (const { key, path, fill } of LISTS) {
   });
 }
 
-test('the URL of the next page keeps the filters, and goes on by way of a proxy path', async (t) => {
+test('the URL of the next page keeps the filters, and the path as it was asked for', async (t) => {
   const { send, store, url } = await startResourceServer(t);
   const records = [
     finalRecord({ description: 'a b' }),
