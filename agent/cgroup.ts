@@ -31,13 +31,7 @@ export class Cgroup {
 
   /** Kills whatever is still in the group. */
   kill(): void {
-    for (const pid of this.#pids()) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // gone meanwhile
-      }
-    }
+    killAll(this.#paths[0]!);
   }
 
   /** Kills the rest and removes the folders; they can go only when the last process is reaped. */
@@ -46,14 +40,6 @@ export class Cgroup {
       this.kill();
       if (this.#paths.map((path) => tryRemove(path)).every(Boolean)) return;
       await new Promise((resolve) => setTimeout(resolve, REMOVE_WAIT_MS));
-    }
-  }
-
-  #pids(): number[] {
-    try {
-      return readFileSync(this.joinFiles[0]!, 'utf8').split('\n').filter(Boolean).map(Number);
-    } catch {
-      return [];
     }
   }
 }
@@ -101,16 +87,43 @@ export class CgroupTree {
   }
 }
 
-/** Removes the groups of agents that were killed: their names tell the process. */
+/**
+ * Removes the groups of agents that were killed, whose names tell the process, and ends what may still run in them: user
+ * code whose agent and language host were killed at once has nobody else to end it. A group that has not emptied yet is
+ * removed by the next agent.
+ */
 function removeLeftOvers(parent: string): void {
   for (const name of readdirSync(parent)) {
     const pid = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : '';
     if (!/^\d+$/.test(pid) || existsSync(`/proc/${pid}`)) continue;
     const base = join(parent, name);
     for (const entry of readdirSync(base, { withFileTypes: true })) {
-      if (entry.isDirectory()) tryRemove(join(base, entry.name));
+      if (!entry.isDirectory()) continue;
+      killAll(join(base, entry.name));
+      tryRemove(join(base, entry.name));
     }
     tryRemove(base);
+  }
+}
+
+/** Kills the processes of a group. */
+function killAll(group: string): void {
+  for (const pid of pidsOf(group)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // gone meanwhile
+    }
+  }
+}
+
+/** Those that we can see: the kernel tells 0 for processes of other namespaces. */
+function pidsOf(group: string): number[] {
+  try {
+    const lines = readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n');
+    return lines.map(Number).filter((pid) => pid > 0);
+  } catch {
+    return [];
   }
 }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,6 +82,20 @@ test('groups of agents that are gone are removed, those of living ones are not',
   assert.deepEqual(readdirSync(join(root, 'memory')).sort(), ['cgroup.procs', 'qinling-agent-1', BASE].sort());
   tree.remove();
   assert.equal(existsSync(join(root, 'memory', BASE)), false);
+});
+
+test('what runs on in the group of an agent that is gone is ended', async (t) => {
+  const stray = spawn('sleep', ['600'], { stdio: 'ignore' });
+  t.after(() => stray.kill('SIGKILL'));
+  const ended = once(stray, 'exit');
+  const files = { 'cgroup.procs': '' };
+  const root = fakeTree(t, { memory: files, cpu: files, pids: files });
+  const group = join(root, 'memory', 'qinling-agent-999999999', 'child');
+  mkdirSync(group, { recursive: true });
+  writeFileSync(join(group, 'cgroup.procs'), `0\n${stray.pid}\n`);
+  const tree = CgroupTree.open(root)!;
+  assert.deepEqual(await ended, [null, 'SIGKILL']);
+  tree.remove();
 });
 
 test('a machine without control groups has no tree', (t) => {
