@@ -4,7 +4,7 @@ import { isNotFound, type KubernetesClient } from './client.ts';
 import { runtimeIdOf, type PodObject } from './pod.ts';
 import type { PodWatch } from './pod-watch.ts';
 
-/** A yes is asked for again after this time, and holds on while the API server cannot be asked. */
+/** A yes is asked for again after this time, and holds on meanwhile: its pod is not known to be gone. */
 const FRESH_MS = 60_000;
 /** A no is not asked for again before. */
 const REFUSED_MS = 5_000;
@@ -48,7 +48,7 @@ export class TokenAuthenticator implements AgentAuthenticator {
   readonly #options: TokenAuthenticatorOptions;
   /** By the token's hash, in the order of their review. */
   readonly #reviewed = new Map<string, Reviewed>();
-  readonly #reviews = new Map<string, Promise<Reviewed>>();
+  readonly #reviews = new Map<string, Promise<Reviewed | undefined>>();
 
   constructor(client: KubernetesClient, pods: PodWatch, options: TokenAuthenticatorOptions) {
     this.#client = client;
@@ -62,14 +62,12 @@ export class TokenAuthenticator implements AgentAuthenticator {
     if (token === undefined || expiresAtMs === undefined || expiresAtMs <= Date.now()) return undefined;
     const key = createHash('sha256').update(token).digest('base64');
     const known = this.#reviewed.get(key);
-    if (known !== undefined && Date.now() - known.atMs < (known.identity ? FRESH_MS : REFUSED_MS))
+    if (known?.identity !== undefined) {
+      if (Date.now() - known.atMs >= FRESH_MS) void this.#reviewOnce(key, token); // a cold call does not wait for it
       return known.identity;
-    try {
-      return (await this.#reviewOnce(key, token)).identity;
-    } catch (error) {
-      this.#options.onWarning(`a token could not be reviewed: ${(error as Error).message}`);
-      return known?.identity; // true a minute ago, and its pod is not known to be gone
     }
+    if (known !== undefined && Date.now() - known.atMs < REFUSED_MS) return undefined;
+    return (await this.#reviewOnce(key, token))?.identity;
   }
 
   /** The pod is gone: its token proves nothing any more. */
@@ -77,13 +75,18 @@ export class TokenAuthenticator implements AgentAuthenticator {
     for (const [key, reviewed] of this.#reviewed) if (reviewed.podUid === podUid) this.#reviewed.delete(key);
   }
 
-  #reviewOnce(key: string, token: string): Promise<Reviewed> {
+  /** Undefined where the API server cannot be asked. */
+  #reviewOnce(key: string, token: string): Promise<Reviewed | undefined> {
     let review = this.#reviews.get(key);
     if (review === undefined) {
       review = this.#review(token)
         .then((reviewed) => {
           this.#keep(key, reviewed);
           return reviewed;
+        })
+        .catch((error: unknown) => {
+          this.#options.onWarning(`a token could not be reviewed: ${(error as Error).message}`);
+          return undefined;
         })
         .finally(() => this.#reviews.delete(key));
       this.#reviews.set(key, review);
