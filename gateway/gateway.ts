@@ -123,8 +123,8 @@ async function startParts(
     maxOutputBytes: config.engine.maxResultBytes,
     concurrency: config.engine.functionConcurrency,
   });
-  // Agents that outlive this process keep what they have for the next one.
-  closers.push(() => (orchestrator.returnGraceMs > 0 ? links.leave() : links.close()));
+  let doAgentsStay = false;
+  closers.push(() => (doAgentsStay ? links.leave() : links.close()));
   let isReady = false;
   const exchangeOptions: ExchangeOptions = {
     maxBodyBytes: config.api.maxBodyBytes,
@@ -164,6 +164,7 @@ async function startParts(
     log,
   });
   closers.push(() => orchestrator.close());
+  doAgentsStay = orchestrator.returnGraceMs > 0; // they keep what they have for the next process
   const services = assemble(config, log, { store, storage, links, orchestrator, data, ids });
   const { executions, runtimes, invoker, jobTimer, changeWatch } = services;
   closers.push(() => runtimes.close());
