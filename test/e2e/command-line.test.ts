@@ -149,6 +149,7 @@ describe('the program', () => {
 
     assert.equal(resultOf(await execution).output, 'finished');
     assert.deepEqual(await npm.ended, [0, null], npm.output);
+    assert.doesNotMatch(npm.output, /added \d+ packages/, 'what is installed is not installed again');
   });
 
   test('started by `npm start`, ends at once where Ctrl-C is pressed again', async (t) => {
