@@ -50,7 +50,8 @@ async function open(t: TestContext) {
       env,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    t.after(() => void child.kill('SIGKILL'));
+    const ended = once(child, 'exit');
+    t.after(() => ended); // it ends its processes and itself when the agent goes: killed, it would leave them behind
     return child;
   };
   t.after(async () => {
