@@ -1,7 +1,7 @@
 import type { Executions, NewExecution } from '../control/executions.ts';
-import type { CallTiming } from '../control/finished-call.ts';
+import type { CallTiming, FinishedCall } from '../control/finished-call.ts';
 import type { Paging } from '../control/lists.ts';
-import { invalidInput } from '../errors.ts';
+import { invalidInput, type QinlingError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { parseBoolean, parseUuid, wrongValue } from './fields.ts';
 import { parseIdempotencyKey } from './idempotency-key.ts';
@@ -160,11 +160,19 @@ export function executionRoutes(executions: Executions): Operation[] {
 /** Hot. */
 function create(executions: Executions, exchange: Exchange, request: NewExecution): void {
   executions.create(exchange.access, request, (error, call) => {
-    if (call === undefined) return exchange.sendError(error);
-    if (call.isRepeated === true) exchange.setHeader('Idempotency-Replayed', 'true');
-    if (call.timing !== undefined) exchange.setHeader('Server-Timing', serverTiming(call.timing));
-    exchange.send(201, renderExecution(call.record));
+    try {
+      answer(exchange, error, call);
+    } catch (fault) {
+      exchange.sendError(fault);
+    }
   });
+}
+
+function answer(exchange: Exchange, error: QinlingError | undefined, call: FinishedCall | undefined): void {
+  if (call === undefined) return exchange.sendError(error);
+  if (call.isRepeated === true) exchange.setHeader('Idempotency-Replayed', 'true');
+  if (call.timing !== undefined) exchange.setHeader('Server-Timing', serverTiming(call.timing));
+  exchange.send(201, renderExecution(call.record));
 }
 
 function readRequest(body: Readonly<Record<string, unknown>>, key: string | undefined): NewExecution {

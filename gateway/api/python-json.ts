@@ -1,24 +1,18 @@
-import { QinlingError } from '../errors.ts';
+import { checkJsonDepth, toShallowJson } from '../json-depth.ts';
 
 /**
  * JSON text as Python's `json.dumps` writes it: separators ", " and ": ", everything beyond ASCII escaped. Clients of
  * the original compare such texts, so they are the same to the byte.
  */
 
-/** Python's text of a JSON value. Throws INVALID_INPUT for one that is nested too deeply to be written. */
+/** Python's text of a JSON value. Throws INVALID_INPUT for one that is nested too deeply. */
 export function pythonJson(value: unknown): string {
-  let text: string;
-  try {
-    text = JSON.stringify(value) ?? 'null';
-  } catch (cause) {
-    throw new QinlingError('INVALID_INPUT', 'The JSON value is nested too deeply.', { cause });
-  }
-  return rewrite(text);
+  return rewrite(toShallowJson(value));
 }
 
 /**
  * Rewrites JSON text in Python's style by scanning it, so that numbers keep all their digits. Undefined where the text
- * is not JSON.
+ * is not JSON; throws INVALID_INPUT where it is nested too deeply.
  */
 export function pythonJsonText(text: string): string | undefined {
   try {
@@ -26,6 +20,7 @@ export function pythonJsonText(text: string): string | undefined {
   } catch {
     return undefined;
   }
+  checkJsonDepth(text);
   return rewrite(text);
 }
 

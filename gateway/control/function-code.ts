@@ -1,4 +1,5 @@
 import { invalidInput } from '../errors.ts';
+import { toShallowJson } from '../json-depth.ts';
 import type { CodeDocument } from '../store/store.ts';
 
 const SOURCES = ['package', 'swift', 'image'] as const;
@@ -35,10 +36,10 @@ export function toObject(given: unknown): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** The code of a package that was stored. Throws INVALID_INPUT for a document that is too large to keep. */
+/** The code of a package that was stored. Throws INVALID_INPUT for a document that is too large to keep, or nested too deeply. */
 export function withMd5(code: CodeDocument, md5: string): CodeDocument {
   const document = { ...code, md5sum: md5 };
-  if (jsonLength(document) > MAX_CODE_LENGTH) throw invalidInput('The attribute code is too long.');
+  if (toShallowJson(document).length > MAX_CODE_LENGTH) throw invalidInput('The attribute code is too long.');
   return document;
 }
 
@@ -50,14 +51,6 @@ export function md5Of(code: CodeDocument): string {
 export function refuseUnsupported(code: CodeDocument): void {
   if (code.source === 'swift') throw invalidInput('Swift object not supported.');
   if (code.source === 'image') throw invalidInput('Image functions are not supported by this deployment.');
-}
-
-function jsonLength(document: CodeDocument): number {
-  try {
-    return JSON.stringify(document).length;
-  } catch {
-    return Infinity; // nested too deeply
-  }
 }
 
 function guessSource(code: Readonly<Record<string, unknown>>, hasPackage: boolean): Source | undefined {

@@ -181,6 +181,19 @@ test('input reaches the function and is shown as the contract says', async (t) =
   );
 });
 
+test('input that is nested so deeply that it could not be shown is refused, and spoils nothing', async (t) => {
+  const { create, post, send } = await startExecutionServer(t);
+  const { id } = await create();
+  const deep = '['.repeat(20_000) + ']'.repeat(20_000);
+  for (const input of [`{"a": ${deep}}`, `{"__function_input": ${deep}}`]) {
+    for (const sync of [true, false]) {
+      const { status, json } = await post({ function_id: id, sync, input });
+      assert.deepEqual([status, json['faultstring']], [400, 'The JSON value is nested too deeply.']);
+    }
+  }
+  assert.deepEqual((await send('GET', '/v1/executions')).json, { executions: [] });
+});
+
 /** What the agent says, and what becomes of it. */
 const ENDS: [string, [Outcome, string, number], string, string, string][] = [
   [

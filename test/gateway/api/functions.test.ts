@@ -65,6 +65,11 @@ test('a function is created as the quick start of 2017 does it', async (t) => {
 
 const BAD_FORMS: [string, Record<string, string | Uint8Array>, string | RegExp][] = [
   ['without code', { package: ZIP }, "Required param is missing. Required: {'code'}"],
+  [
+    'with code that is nested too deeply',
+    { code: `{"a": ${'['.repeat(5_000)}${']'.repeat(5_000)}}`, package: ZIP },
+    'The JSON value is nested too deeply.',
+  ],
   ['with code that is no JSON', { code: '{', package: ZIP }, 'The attribute code is not valid JSON.'],
   ['with a runtime that is no id', { code: '{}', package: ZIP, runtime_id: 'x' }, /^Invalid input .*runtime_id\./],
   ['with an empty runtime', { code: '{}', package: ZIP, runtime_id: '' }, '"runtime_id" must be specified.'],

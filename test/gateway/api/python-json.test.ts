@@ -107,12 +107,23 @@ test('text that is no JSON has no JSON text of Python', () => {
   }
 });
 
-test('a value that is nested too deeply to be written is refused', () => {
-  let deep: unknown = 0;
-  for (let depth = 0; depth < 100_000; depth++) deep = [deep];
-  assert.throws(() => pythonJson(deep), { code: 'INVALID_INPUT' });
-  const deepText = '['.repeat(100_000) + ']'.repeat(100_000);
-  assert.equal(pythonJsonText(deepText), deepText);
+test('JSON that is nested too deeply to be written again is refused, as a value and as text', () => {
+  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+  assert.equal(pythonJsonText(nested(500)), nested(500));
+  assert.equal(pythonJson(JSON.parse(nested(500))), nested(500));
+  const brackets = JSON.stringify({
+    text: nested(100_000),
+    escaped: `"${nested(1_000)}\\`,
+    list: Array(1_000).fill([{}]),
+  });
+  assert.doesNotThrow(() => pythonJsonText(brackets), 'what is in texts, or beside each other, is not nested');
+  for (const depth of [501, 1_000, 100_000]) {
+    for (const text of [nested(depth), '{"a":'.repeat(depth) + '1' + '}'.repeat(depth), `{"a": ${nested(depth)}}`]) {
+      assert.throws(() => pythonJsonText(text), { code: 'INVALID_INPUT' });
+      assert.throws(() => pythonJson(JSON.parse(text)), { code: 'INVALID_INPUT' });
+      assert.throws(() => parseInput(`{"__function_input": ${text}}`), { code: 'INVALID_INPUT' });
+    }
+  }
 });
 
 test('an object reaches the language host as it was sent', () => {

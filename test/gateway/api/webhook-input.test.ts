@@ -175,3 +175,10 @@ test('any bytes of any type are an object or a 400', async () => {
 function refusal(message: string) {
   return (error: QinlingError) => error.httpStatus === 400 && error.message === message;
 }
+
+test('JSON that is nested so deeply that it could not be shown is refused', async () => {
+  const deep = '['.repeat(20_000) + ']'.repeat(20_000);
+  for (const body of [deep, `{"a": ${deep}}`, `{"__function_input": ${deep}}`]) {
+    await assert.rejects(read({ type: JSON_TYPE, body }), { code: 'INVALID_INPUT' });
+  }
+});
