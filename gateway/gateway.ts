@@ -38,7 +38,7 @@ import { Targets } from './invoke/targets.ts';
 import { LinkSet } from './link/link-set.ts';
 import { acceptLinks } from './link/socket.ts';
 import type { Logger } from './log.ts';
-import { createOrchestrator } from './orchestrator/create.ts';
+import { loadOrchestrator } from './orchestrator/create.ts';
 import type { Orchestrator, OrchestratorProcess } from './orchestrator/orchestrator.ts';
 import { PackageBuilder } from './packages/package-builder.ts';
 import { createPackageStorage } from './storage/create.ts';
@@ -118,6 +118,7 @@ async function startParts(
   closers.push(() => lease.close());
   await lease.start();
   const storage = createPackageStorage(config.storage);
+  const makeOrchestrator = await loadOrchestrator(config);
 
   const links = new LinkSet({
     maxOutputBytes: config.engine.maxResultBytes,
@@ -155,7 +156,7 @@ async function startParts(
   closers.push(() => internal.close());
   const internalAddress = `http://${hostInUrl(config.internal.host)}:${internal.port}`;
 
-  const orchestrator = createOrchestrator(config, {
+  const orchestrator = makeOrchestrator({
     links,
     internalAddress,
     internalPort: internal.port,
