@@ -2,7 +2,8 @@ import type { ExecutionRecord, ExecutionStore } from '../store/store.ts';
 
 /** Accepted asynchronous executions that this process looks after at a time; the rest waits in the database. */
 const WINDOW = 5_000;
-const REFILL_BELOW = WINDOW / 2;
+/** The same in characters of their inputs. */
+const WINDOW_LENGTH = 64 * 1024 * 1024;
 
 /**
  * Asynchronous executions between their 201 and their start: a window in memory over a queue in the database.
@@ -22,8 +23,9 @@ export class AsyncQueue {
   /** Something was accepted since the last read began: perhaps after the database looked. */
   #hasMissed = false;
   #isClosed = false;
-  /** Executions whose end was not told yet. */
-  readonly #open = new Set<string>();
+  /** Executions whose end was not told yet, with the lengths of their inputs. */
+  readonly #open = new Map<string, number>();
+  #openLength = 0;
   /** Ids up to here were run or read; ids rise in the order of acceptance. */
   #lastId = '';
   /** A rewind came while the database was read. */
@@ -51,7 +53,7 @@ export class AsyncQueue {
       this.#hasMissed = true;
       return;
     }
-    if (this.#open.size >= WINDOW) {
+    if (this.#isFull(1)) {
       this.#isBehind = true;
       return;
     }
@@ -63,12 +65,13 @@ export class AsyncQueue {
     this.#lastId = '';
     this.#isBehind = true;
     this.#isRewound = this.#isReading;
-    if (this.#open.size < REFILL_BELOW) this.#read();
+    if (!this.#isFull(0.5)) this.#read();
   }
 
   ended(id: string): void {
+    this.#openLength -= this.#open.get(id) ?? 0;
     this.#open.delete(id);
-    if (this.#isBehind && this.#open.size < REFILL_BELOW) this.#read();
+    if (this.#isBehind && !this.#isFull(0.5)) this.#read();
   }
 
   /** Takes no more; what is in the database stays there. */
@@ -79,8 +82,15 @@ export class AsyncQueue {
   #take(record: ExecutionRecord): void {
     this.#lastId = record.id;
     if (this.#open.has(record.id)) return; // read again after a rewind
-    this.#open.add(record.id);
+    const length = record.input?.length ?? 0;
+    this.#open.set(record.id, length);
+    this.#openLength += length;
     this.#run(record);
+  }
+
+  /** True if the window is filled to that share. */
+  #isFull(share: number): boolean {
+    return this.#open.size >= share * WINDOW || this.#openLength >= share * WINDOW_LENGTH;
   }
 
   #read(): void {
@@ -92,11 +102,11 @@ export class AsyncQueue {
       (records) => {
         this.#isReading = false;
         if (this.#isClosed) return;
-        this.#isBehind = records.length === limit || this.#hasMissed || this.#isRewound;
+        this.#isBehind = records.length > 0 || this.#hasMissed || this.#isRewound;
         for (const record of records) this.#take(record);
         if (this.#isRewound) this.#lastId = '';
         this.#isRewound = false;
-        if (this.#isBehind && this.#open.size < REFILL_BELOW) this.#read();
+        if (this.#isBehind && !this.#isFull(0.5)) this.#read();
       },
       (cause: unknown) => {
         this.#isReading = false;

@@ -53,7 +53,7 @@ export class LeftExecutions {
       const started = records.filter(({ isStarted }) => isStarted);
       hasUnstarted ||= started.length < records.length;
       await this.#settleLeft(started);
-      if (records.length < PAGE) return hasUnstarted;
+      if (records.length === 0) return hasUnstarted;
     }
   }
 
@@ -105,7 +105,7 @@ export class LeftExecutions {
     for (;;) {
       const records = await this.#store.listStarted(left.at(-1)?.id, PAGE);
       for (const { id, attempts } of records) left.push({ id, attempts });
-      if (records.length < PAGE) return left;
+      if (records.length === 0) return left;
     }
   }
 

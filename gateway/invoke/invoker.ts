@@ -21,6 +21,8 @@ const ANSWER_MARGIN_MS = 30_000;
 const MAX_AGENT_FAULTS = 3;
 /** A call that agents hand back so often is refused. */
 const MAX_SENDS = 5;
+/** What the inputs of waiting calls may hold together. */
+const MAX_WAITING_BYTES = 256 * 1024 * 1024;
 const RETRY_AFTER_SECONDS = 1;
 
 export interface InvokerOptions {
@@ -54,6 +56,7 @@ export class Invoker implements CallHandler, PlacementListener {
   readonly #tick: NodeJS.Timeout;
   readonly #housekeeping: NodeJS.Timeout;
   #waitingCalls = 0;
+  #waitingBytes = 0;
 
   constructor(links: LinkSet, options: InvokerOptions) {
     this.#options = options;
@@ -217,7 +220,7 @@ export class Invoker implements CallHandler, PlacementListener {
 
   #wait(call: Call, nowMs: number): void {
     const { binding } = call;
-    if (call.deadlineMs !== Number.POSITIVE_INFINITY && this.#waitingCalls >= this.#options.maxWaitingCalls) {
+    if (!this.#mayWait(call)) {
       call.refuse(tooBusy());
       return;
     }
@@ -313,8 +316,16 @@ export class Invoker implements CallHandler, PlacementListener {
     return calls;
   }
 
+  #mayWait({ deadlineMs, input }: Call): boolean {
+    if (deadlineMs === Number.POSITIVE_INFINITY) return true;
+    const hasRoom = this.#waitingBytes + input.byteLength <= MAX_WAITING_BYTES;
+    return hasRoom && this.#waitingCalls < this.#options.maxWaitingCalls;
+  }
+
   #countWaiting(call: Call, change: 1 | -1): void {
-    if (call.deadlineMs !== Number.POSITIVE_INFINITY) this.#waitingCalls += change;
+    if (call.deadlineMs === Number.POSITIVE_INFINITY) return;
+    this.#waitingCalls += change;
+    this.#waitingBytes += change * call.input.byteLength;
   }
 }
 

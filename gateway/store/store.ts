@@ -285,10 +285,10 @@ export interface ExecutionStore {
   delete(id: string): Promise<boolean>;
   /**
    * This gateway's running executions whose attempt did not start and waits for no time, oldest first: what it takes up
-   * after a restart.
+   * after a restart. Fewer than `limit` where they hold much; none only where there is none.
    */
   listUnstarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
-  /** This gateway's running executions whose attempt had started, oldest first: what it settles after a restart. */
+  /** The same of those whose attempt had started: what it settles after a restart. */
   listStarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
   /** This gateway's waiting attempts that are due, those first that were due first. */
   listDue(now: TimeMs, limit: number): Promise<ExecutionRecord[]>;
@@ -298,7 +298,7 @@ export interface ExecutionStore {
   pruneKeys(bounds: { takenBefore: TimeMs; limit: number }): Promise<number>;
   /**
    * Makes running executions that another gateway looked after this one's, at most `limit` at a time; null: those that
-   * none does. Resolves with them. The other can start none of them from then on.
+   * none does. Resolves with them, with none only where there is none. The other can start none of them from then on.
    */
   takeOver(gatewayId: string | null, limit: number): Promise<ExecutionRecord[]>;
   /**

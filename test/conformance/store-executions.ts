@@ -111,4 +111,26 @@ export function executionPromises(open: OpenStore): void {
       idsOf([unstarted[1]!, started[0]!, started[1]!]),
     );
   });
+
+  test('running executions come by fewer where their inputs hold much, and all of them in the end', async (t) => {
+    const { executions } = await open(t);
+    const input = JSON.stringify('x'.repeat(10 * 1024 * 1024));
+    const changes = [{ isStarted: false }, { isStarted: true }].flatMap((change) => Array(4).fill(change) as object[]);
+    const records = changes.map((change) => executionRecord({ ...change, input }));
+    for (const record of records) await executions.insert(record, null);
+    for (const list of ['listUnstarted', 'listStarted'] as const) {
+      const ids: string[] = [];
+      for (;;) {
+        const some = await executions[list](ids.at(-1), 9);
+        if (some.length === 0) break;
+        assert.ok(some.length < 4, `${some.length} at once`);
+        for (const { id } of some) ids.push(id);
+      }
+      const expected = records.filter(({ isStarted }) => isStarted === (list === 'listStarted'));
+      assert.deepEqual(
+        ids,
+        expected.map(({ id }) => id),
+      );
+    }
+  });
 }

@@ -28,6 +28,8 @@ import type { SqliteVersions } from './versions.ts';
 const SUCCESS = STATUSES.indexOf(ExecutionStatus.Success);
 /** About what the texts of fixed size and the numbers of a row take. */
 const ROW_BYTES = 400;
+/** What one look at running executions takes of their inputs, but for the last one. */
+const TAKEN_BYTES = 16 * 1024 * 1024;
 
 export class SqliteExecutions implements ExecutionStore {
   readonly #commit: GroupCommit;
@@ -219,7 +221,7 @@ export class SqliteExecutions implements ExecutionStore {
   takeOver(gatewayId: string | null, limit: number): Promise<ExecutionRecord[]> {
     return this.#commit.write(() => {
       const owner = gatewayId === null ? null : this.#names.find(gatewayId);
-      const rows = owner === undefined ? [] : this.#listOwned.all(owner, limit);
+      const rows = owner === undefined ? [] : takeSome(this.#listOwned.iterate(owner, limit));
       const newOwner = this.#owner();
       for (const { key } of rows) this.#setOwner.run(newOwner, key);
       return rows.map(toRecord);
@@ -280,7 +282,8 @@ export class SqliteExecutions implements ExecutionStore {
     const afterKey = after === undefined ? -1 : executionKey(after);
     return this.#commit.read(() => {
       const owner = this.#names.find(this.#gatewayId);
-      return owner === undefined ? [] : this.#listRunning.all(owner, isStarted, afterKey, limit).map(toRecord);
+      if (owner === undefined) return [];
+      return takeSome(this.#listRunning.iterate(owner, isStarted, afterKey, limit)).map(toRecord);
     });
   }
 
@@ -295,6 +298,18 @@ export class SqliteExecutions implements ExecutionStore {
     this.#logs.delete(key);
     return true;
   }
+}
+
+/** The first rows, until they hold a lot; at least one where there is one. */
+function takeSome(rows: Iterable<ExecutionRow>): ExecutionRow[] {
+  const taken: ExecutionRow[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    taken.push(row);
+    bytes += row.input?.length ?? 0;
+    if (bytes >= TAKEN_BYTES) break;
+  }
+  return taken;
 }
 
 /**

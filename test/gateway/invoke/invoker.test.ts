@@ -153,6 +153,30 @@ describe('invoker', () => {
     assert.ok(ends[0]?.kind === 'refused' && ends[0].error.httpStatus === 503 && ends[0].error.retryAfterSeconds === 1);
   });
 
+  test('a line whose inputs hold much is full too, until some of them are gone', async (t) => {
+    const { agent, invoker } = open(t);
+    agent.bindsAtOnce = false;
+    const large = Buffer.alloc(100 * 1024 * 1024);
+    const ends: CallEnd[] = [];
+    const invokeLarge = (deadlineMs: number) => {
+      const request = { executionId: 'large', target: target('f'), input: large, deadlineMs, prepare: undefined };
+      return invoker.invoke({ ...request, onEnd: (_call, end) => ends.push(end) });
+    };
+    const soonMs = performance.now() + 1;
+    invokeLarge(soonMs);
+    invokeLarge(performance.now() + 60_000);
+    assert.equal(ends.length, 0);
+    assert.equal(invokeLarge(performance.now() + 60_000).isEnded, true);
+    assert.ok(ends[0]?.kind === 'refused' && ends[0].error.code === 'NO_FREE_WORKER');
+    assert.equal(
+      invokeLarge(Number.POSITIVE_INFINITY).isEnded,
+      false,
+      'those without a deadline are bounded elsewhere',
+    );
+    await until(() => ends.length === 2);
+    assert.equal(invokeLarge(performance.now() + 60_000).isEnded, false);
+  });
+
   test('a call whose deadline passes in the line is refused', async (t) => {
     const { agent, invoke } = open(t);
     agent.bindsAtOnce = false;
