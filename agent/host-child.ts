@@ -85,6 +85,8 @@ export class HostChild {
   readonly #followers = new Map<Pending, OnLog>();
   #nextId = 1;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer goes off (milliseconds of `performance.now()`); Infinity: it is not set. */
+  #timerAtMs = Number.POSITIVE_INFINITY;
   #load: { resolve: () => void; reject: (error: Error) => void; startedAtMs: number } | undefined;
   /** The invocation that was ended at its time limit; LOADING for the load. */
   #timedOutId: number | undefined;
@@ -191,13 +193,26 @@ export class HostChild {
 
   #startClock(pending: Pending): void {
     pending.startedAtMs = performance.now();
-    clearTimeout(this.#timer);
     if (this.#followers.size > 0 && this.#followers.has(pending)) this.#control.follow(pending.id);
-    if (this.#isDying) return;
-    this.#timer = setTimeout(() => {
-      this.#timedOutId = pending.id;
-      this.kill();
-    }, pending.timeoutMs);
+    this.#wakeAt(pending.startedAtMs + pending.timeoutMs);
+  }
+
+  /** Hot. One timer outlives many invocations: it goes off at the time of one that ended, and looks at the head. */
+  #wakeAt(timeMs: number): void {
+    if (this.#isDying || this.#timerAtMs <= timeMs) return;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = timeMs;
+    this.#timer = setTimeout(() => this.#onTimer(), timeMs - performance.now()).unref();
+  }
+
+  #onTimer(): void {
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+    const [head] = this.#pending;
+    if (head === undefined) return;
+    const endsAtMs = head.startedAtMs + head.timeoutMs;
+    if (endsAtMs > performance.now()) return this.#wakeAt(endsAtMs);
+    this.#timedOutId = head.id;
+    this.kill();
   }
 
   #onFrame(frame: FrameReader): void {
@@ -225,7 +240,6 @@ export class HostChild {
     const [head] = this.#pending;
     if (head === undefined || head.id !== id) return this.kill(); // user code wrote to our socket
     this.#pending.shift();
-    clearTimeout(this.#timer);
     if (this.#followers.size > 0 && this.#followers.delete(head)) this.#control.follow(0);
     const next = this.#pending[0];
     if (next !== undefined) this.#startClock(next);

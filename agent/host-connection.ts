@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net';
 import { FrameSplitter, type FrameReader } from './host-protocol.ts';
 
+/** Frames of one turn that are longer together are not copied. */
+const MAX_COPIED_BYTES = 64 * 1024;
+
 export interface HostConnectionEvents {
   onFrame(frame: FrameReader): void;
   /** Comes once, after every frame that the peer sent. */
@@ -12,7 +15,7 @@ export class HostConnection {
   readonly #socket: Socket;
   readonly #splitter = new FrameSplitter();
   #events: HostConnectionEvents | undefined;
-  #isCorked = false;
+  #frames: Buffer[] = [];
   #isClosed = false;
 
   constructor(socket: Socket) {
@@ -42,19 +45,24 @@ export class HostConnection {
   /** Hot. */
   send(frame: Buffer): void {
     if (this.#isClosed) return;
-    if (!this.#isCorked) {
-      this.#isCorked = true;
-      this.#socket.cork();
-      setImmediate(() => {
-        this.#isCorked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(frame);
+    if (this.#frames.push(frame) === 1) setImmediate(() => this.#flush());
   }
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** Small frames go as one: copying them costs less than what a stream does for each of its writes. */
+  #flush(): void {
+    const frames = this.#frames;
+    this.#frames = [];
+    if (this.#isClosed) return;
+    const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
+    if (bytes <= MAX_COPIED_BYTES)
+      return void this.#socket.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames, bytes));
+    this.#socket.cork();
+    for (const frame of frames) this.#socket.write(frame);
+    this.#socket.uncork();
   }
 
   #onData(chunk: Buffer): void {

@@ -36,6 +36,7 @@ const WATCH_MS = 20;
 const FLOOD_WAIT_TRIES = 200;
 const FLOOD_WAIT_MS = 5;
 const RESOURCES = 'Function execution failed because of too much resource consumption';
+const EMPTY = Buffer.alloc(0);
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 // Frames
@@ -103,7 +104,7 @@ class Fields {
 
 /** Calls back with the frames of a socket. */
 function readFrames(socket, onFrame) {
-  let rest = Buffer.alloc(0);
+  let rest = EMPTY;
   socket.on('data', (chunk) => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     while (rest.length >= 4) {
@@ -116,6 +117,21 @@ function readFrames(socket, onFrame) {
       onFrame(kind, fields);
     }
   });
+}
+
+function resultFrame(id, outcome, micros, output, log) {
+  const length = 1 + 4 + 1 + 4 + 4 + output.length + 4 + log.length;
+  const result = Buffer.allocUnsafe(4 + length);
+  result.writeUInt32BE(length, 0);
+  result[4] = Kind.Result;
+  result.writeUInt32BE(id, 5);
+  result[9] = outcome;
+  result.writeUInt32BE(Math.min(micros, 0xffffffff), 10);
+  result.writeUInt32BE(output.length, 14);
+  result.set(output, 18);
+  result.writeUInt32BE(log.length, 18 + output.length);
+  result.set(log, 22 + output.length);
+  return result;
 }
 
 function hello(role, name) {
@@ -179,7 +195,7 @@ function readSpawn(fields, socketPath) {
 function makeChild(children, spec, send) {
   const { name, scratch, uid, gid } = spec;
   const notMade = (error) =>
-    send(frame(Kind.Exited, text(name), u8(How.NotMade), u32(0), bytes(Buffer.alloc(0)), text(error.message)));
+    send(frame(Kind.Exited, text(name), u8(How.NotMade), u32(0), bytes(EMPTY), text(error.message)));
   try {
     fs.mkdirSync(scratch, { mode: 0o700 });
     if (uid !== LEAVE) fs.chownSync(scratch, uid, gid);
@@ -229,9 +245,8 @@ function openLog(name) {
   return log;
 }
 
-function readLog(log) {
-  const { size } = fs.fstatSync(log);
-  if (size === 0) return Buffer.alloc(0);
+function readLog(log, size = fs.fstatSync(log).size) {
+  if (size === 0) return EMPTY;
   const data = Buffer.alloc(Math.min(size, LOG_READ_BYTES));
   return data.subarray(0, fs.readSync(log, data, 0, data.length, 0));
 }
@@ -348,12 +363,16 @@ class Child {
     this.maxOutputBytes = 0;
     this.queue = [];
     this.running = undefined;
+    this.resolveWritten = undefined;
+    this.onWritten = () => {
+      if (this.socket.writableLength === 0) this.resolveWritten?.();
+    };
   }
 
   handle(kind, fields) {
     if (kind === Kind.Load) void this.load(fields);
     if (kind === Kind.Invoke) {
-      this.queue.push({ id: fields.u32(), executionId: fields.text(), input: Buffer.from(fields.bytes()) });
+      this.queue.push({ id: fields.u32(), executionId: fields.text(), input: fields.text(), onStrayError: undefined });
       if (this.running === undefined) void this.runQueue();
     }
   }
@@ -380,39 +399,35 @@ class Child {
     while (this.queue.length > 0) {
       const invocation = this.queue.shift();
       this.running = invocation;
-      const start = process.hrtime.bigint();
+      const startMs = performance.now();
       const { outcome, output } = await this.call(invocation);
-      const micros = Number((process.hrtime.bigint() - start) / 1000n);
-      const { id } = invocation;
-      const log = takeLog();
-      const result = frame(
-        Kind.Result,
-        u32(id),
-        u8(outcome),
-        u32(Math.min(micros, 0xffffffff)),
-        bytes(output),
-        bytes(log),
-      );
+      const micros = Math.round((performance.now() - startMs) * 1000);
+      const result = resultFrame(invocation.id, outcome, micros, output, takeLog());
       // The Result must be out of this process before the next invocation starts.
-      const written = new Promise((resolve) => this.socket.write(result, resolve));
-      if (this.socket.writableLength > 0) await written;
+      this.socket.write(result, this.onWritten);
+      if (this.socket.writableLength > 0) await new Promise((resolve) => (this.resolveWritten = resolve));
       this.running = undefined;
     }
   }
 
   async call(invocation) {
-    const strayError = new Promise((_resolve, reject) => (invocation.onStrayError = reject));
-    strayError.catch(() => undefined);
     try {
-      const input = invocation.input.length === 0 ? null : JSON.parse(invocation.input.toString());
+      const input = invocation.input === '' ? null : JSON.parse(invocation.input);
       const returned = this.entry(contextOf(invocation), input);
       const isPromise = returned !== null && typeof returned === 'object' && typeof returned.then === 'function';
-      const value = isPromise ? await Promise.race([returned, strayError]) : returned;
-      return this.toOutput(value);
+      return this.toOutput(isPromise ? await this.settled(returned, invocation) : returned);
     } catch (error) {
       printError(error);
       return { outcome: Outcome.Failed, output: jsonText(describe(error)) };
     }
+  }
+
+  /** The end of a promise, or an error meanwhile that nobody awaits. */
+  settled(promise, invocation) {
+    return new Promise((resolve, reject) => {
+      invocation.onStrayError = reject;
+      promise.then(resolve, reject);
+    });
   }
 
   toOutput(value) {
@@ -433,7 +448,7 @@ class Child {
       printError(error);
       process.exit(1);
     }
-    this.running.onStrayError(error);
+    this.running.onStrayError?.(error);
   }
 }
 
@@ -470,6 +485,7 @@ async function loadModule(file) {
 /** Strict JSON: what JSON.stringify would drop or turn into null is an error, as in Python. */
 function toJson(value) {
   if (value === undefined) return 'null';
+  if (typeof value === 'string') return JSON.stringify(value);
   const json = JSON.stringify(value, (_key, inner) => {
     if (typeof inner === 'number' && !Number.isFinite(inner))
       throw new Error('Out of range float values are not JSON compliant');
@@ -485,7 +501,8 @@ const STRING_OR_SEPARATOR = /"(?:[^"\\]|\\.)*"|[,:]/g;
 
 /** JSON text with Python's separators, ASCII only: clients of the original compare such texts. */
 function pythonStyle(json) {
-  const spaced = /[,:]/.test(json)
+  const hasSeparators = json[0] === '{' || json[0] === '[';
+  const spaced = hasSeparators
     ? json.replace(STRING_OR_SEPARATOR, (token) => (token === ',' ? ', ' : token === ':' ? ': ' : token))
     : json;
   return spaced.replace(BEYOND_ASCII, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -510,20 +527,25 @@ function printError(error) {
 
 function takeLog() {
   try {
-    waitForWatcher();
-    const log = readLog(1);
-    if (log.length > 0) fs.ftruncateSync(1, 0);
+    let { size } = fs.fstatSync(1);
+    if (size === 0) return EMPTY;
+    if (size > LOG_FLOOD_BYTES) size = waitForWatcher();
+    const log = readLog(1, size);
+    fs.ftruncateSync(1, 0);
     return log;
   } catch {
-    return Buffer.alloc(0); // user code closed it
+    return EMPTY; // user code closed it
   }
 }
 
 /** Only the parent cuts a flood: if we emptied the file just before it does, it would make the file longer. */
 function waitForWatcher() {
-  for (let tries = 0; tries < FLOOD_WAIT_TRIES && fs.fstatSync(1).size > LOG_FLOOD_BYTES; tries++) {
+  let size = LOG_FLOOD_BYTES + 1;
+  for (let tries = 0; tries < FLOOD_WAIT_TRIES && size > LOG_FLOOD_BYTES; tries++) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FLOOD_WAIT_MS);
+    ({ size } = fs.fstatSync(1));
   }
+  return size;
 }
 
 if (process.argv[2] === 'child') {

@@ -28,8 +28,11 @@ PARENT, CHILD = 0, 1
 EXIT_CODE, EXIT_SIGNAL, NOT_MADE = 0, 1, 2
 RETURNED, FAILED = 0, 1
 LEAVE = 0xFFFFFFFF
+HEAD, U8, U16, U32, U64 = (struct.Struct('>' + code) for code in ('IB', 'B', 'H', 'I', 'Q'))
+RESULT_HEAD = struct.Struct('>IBIBII')  # up to the length of the output
 
 MAX_FRAME = 64 * 1024 * 1024
+RECEIVED_AT_ONCE = 256 * 1024
 LOG_KEPT = 65536
 LOG_READ = LOG_KEPT + 1  # one byte more than is kept tells that there was more
 LOG_FLOOD = 1024 * 1024
@@ -41,6 +44,8 @@ RESOURCES = 'Function execution failed because of too much resource consumption'
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 clock = time.perf_counter if PY3 else time.time
+# Kept: json.dumps would make an encoder for each result that is not to hold NaN.
+encode, decode = json.JSONEncoder(allow_nan=False).encode, json.JSONDecoder().decode
 sleep = time.sleep
 
 
@@ -61,23 +66,25 @@ def frame(kind, *fields):
 
 class Fields(object):
     """Reads the fields of one frame in their order."""
+    __slots__ = ('data', 'position', 'end')
 
-    def __init__(self, data):
+    def __init__(self, data, position, end):
         self.data = data
-        self.position = 0
+        self.position = position
+        self.end = end
 
-    def number(self, code):
-        value, = struct.unpack_from('>' + code, self.data, self.position)
-        self.position += struct.calcsize('>' + code)
+    def number(self, layout):
+        value, = layout.unpack_from(self.data, self.position)
+        self.position += layout.size
         return value
 
     def bytes(self):
-        length = self.number('I')
-        value = self.data[self.position:self.position + length]
-        if len(value) != length:
-            raise ValueError('frame is cut')
+        length = self.number(U32)
+        start = self.position
         self.position += length
-        return value
+        if self.position > self.end:
+            raise ValueError('frame is cut')
+        return self.data[start:self.position]
 
     def text(self):
         value = self.bytes().decode('utf-8')
@@ -89,32 +96,37 @@ class Frames(object):
 
     def __init__(self, connection):
         self.connection = connection
+        self.chunk = memoryview(bytearray(RECEIVED_AT_ONCE))
         self.buffer = bytearray()
+        self.position = 0  # what is before it was taken
 
     def take(self):
         """The next complete frame as (kind, Fields), or None where more bytes are needed."""
-        if len(self.buffer) < 4:
+        start = self.position
+        if len(self.buffer) < start + 5:
             return None
-        length, = struct.unpack_from('>I', self.buffer, 0)
+        length, kind = HEAD.unpack_from(self.buffer, start)
         if not 1 <= length <= MAX_FRAME:
             raise ValueError('frame of %d bytes' % length)
-        if len(self.buffer) < 4 + length:
+        end = start + 4 + length
+        if len(self.buffer) < end:
             return None
-        kind = self.buffer[4]
-        fields = Fields(bytes(self.buffer[5:4 + length]))
-        del self.buffer[:4 + length]
-        return kind, fields
+        self.position = end
+        return kind, Fields(self.buffer, start + 5, end)
 
     def receive(self):
         """Reads more bytes; False at the end of the stream."""
+        if self.position > 0:
+            del self.buffer[:self.position]
+            self.position = 0
         try:
-            data = self.connection.recv(262144)
+            count = self.connection.recv_into(self.chunk)
         except (IOError, OSError) as error:
             if error.errno == errno.EINTR:
                 return True
             return False
-        self.buffer += data
-        return len(data) > 0
+        self.buffer += self.chunk[:count]
+        return count > 0
 
     def next(self):
         """The next frame, waiting for it; None at the end of the stream."""
@@ -198,7 +210,7 @@ class Parent(object):
             elif kind == KILL:
                 self.kill(fields.text())
             elif kind == FOLLOW:
-                self.follow(fields.text(), fields.number('I'))
+                self.follow(fields.text(), fields.number(U32))
 
     def spawn(self, fields):
         name = fields.text()
@@ -209,10 +221,10 @@ class Parent(object):
             self.send(frame(EXITED, pack_text(name), struct.pack('>BI', NOT_MADE, 0), pack_bytes(b''), reason))
 
     def fork(self, name, fields):
-        uid, gid = fields.number('I'), fields.number('I')
-        files, processes, file_size = fields.number('I'), fields.number('I'), fields.number('Q')
+        uid, gid = fields.number(U32), fields.number(U32)
+        files, processes, file_size = fields.number(U32), fields.number(U32), fields.number(U64)
         scratch = fields.text()
-        groups = [fields.text() for _ in range(fields.number('B'))]
+        groups = [fields.text() for _ in range(fields.number(U8))]
         os.mkdir(scratch, 0o700)
         log = open_log(scratch + '.log')
         if uid != LEAVE:
@@ -311,11 +323,15 @@ def open_log(path):
 
 
 def read_log(log):
-    size = os.fstat(log).st_size
+    size = size_of(log)
     if size == 0:
         return b''
     os.lseek(log, 0, os.SEEK_SET)
     return os.read(log, min(size, LOG_READ))
+
+
+def size_of(log):
+    return os.lseek(log, 0, os.SEEK_END)  # what is appended goes to the end anyway; a quarter of what fstat takes
 
 
 def read_at(log, length, offset):
@@ -476,16 +492,20 @@ def run_child(connection):
             log = take_log()
             connection.sendall(frame(LOADED) if failure is None else frame(LOAD_FAILED, pack_bytes(failure), pack_bytes(log)))
         elif kind == INVOKE:
-            number = fields.number('I')
+            number = fields.number(U32)
             attempt = attempt_of(fields.text())
             data = fields.bytes()
             start = clock()
             outcome, output = call(function, data, attempt, max_output)
-            micros = int((clock() - start) * 1000000)
+            micros = min(max(int((clock() - start) * 1000000), 0), 0xFFFFFFFF)
             if os.getpid() != pid:
                 os._exit(0)
-            head = struct.pack('>IBI', number, outcome, min(max(micros, 0), 0xFFFFFFFF))
-            connection.sendall(frame(RESULT, head, pack_bytes(output), pack_bytes(take_log())))
+            connection.sendall(result_frame(number, outcome, micros, output, take_log()))
+
+
+def result_frame(number, outcome, micros, output, log):
+    length = 1 + 4 + 1 + 4 + 4 + len(output) + 4 + len(log)
+    return RESULT_HEAD.pack(length, RESULT, number, outcome, micros, len(output)) + output + U32.pack(len(log)) + log
 
 
 def attempt_of(invocation):
@@ -495,8 +515,8 @@ def attempt_of(invocation):
 
 
 def load(fields):
-    directory, entry, max_output = fields.text(), fields.text(), fields.number('I')
-    for _ in range(fields.number('H')):
+    directory, entry, max_output = fields.text(), fields.text(), fields.number(U32)
+    for _ in range(fields.number(U16)):
         name = fields.text()
         os.environ[name] = fields.text()
     sys.path.insert(0, directory)
@@ -530,7 +550,7 @@ class Function(object):
         self.loop = None
 
     def __call__(self, data, attempt):
-        keywords = json.loads(data.decode('utf-8')) if data else {}
+        keywords = decode(data.decode('utf-8')) if data else {}
         positional = []
         if POSITIONAL in keywords:
             given = keywords.pop(POSITIONAL)
@@ -570,7 +590,7 @@ def call(function, data, attempt, max_output):
         print_traceback()
         return FAILED, error_text(error)
     try:
-        output = json.dumps(value, allow_nan=False).encode('ascii')
+        output = encode(value).encode('ascii')
     except BaseException as error:
         return FAILED, json_text('Result is not JSON serializable: %s' % describe(error))
     if len(output) > max_output:
@@ -621,21 +641,24 @@ def take_log():
     except BaseException:
         pass
     try:
-        wait_for_watcher()
+        size = size_of(1)
+        if size == 0:
+            return b''
+        wait_for_watcher(size)
         log = read_log(1)
-        if log:
-            os.ftruncate(1, 0)
+        os.ftruncate(1, 0)
         return log
     except OSError:
         return b''  # user code closed it
 
 
-def wait_for_watcher():
+def wait_for_watcher(size):
     """Only the parent cuts a flood: if we emptied the file just before it does, it would make the file longer."""
     for _ in range(FLOOD_WAIT_TRIES):
-        if os.fstat(1).st_size <= LOG_FLOOD:
+        if size <= LOG_FLOOD:
             return
         sleep(FLOOD_WAIT_SECONDS)
+        size = size_of(1)
 
 
 if __name__ == '__main__':
