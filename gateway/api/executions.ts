@@ -58,9 +58,9 @@ export function executionRoutes(executions: Executions): Operation[] {
         answer: { one: EXECUTION },
         errors: [400, 404, 409, 413, 415, 422, 503],
       },
-      handle: async (exchange) => {
+      handle: (exchange) => {
         const key = exchange.header('idempotency-key');
-        create(executions, exchange, readRequest(await exchange.json('execution'), key));
+        exchange.takeJson('execution', (body) => create(executions, exchange, readRequest(body, key)));
       },
     },
     {
@@ -213,8 +213,18 @@ function parseFunctionId(value: unknown): string {
   }
 }
 
+/** Hot. */
 function serverTiming({ queueMs, bindMs, runMs, storeMs, isWarm }: CallTiming): string {
-  const part = (name: string, ms: number) => `${name};dur=${ms.toFixed(3)}`;
-  const start = `start;desc="${isWarm ? 'warm' : 'cold'}"`;
-  return [part('queue', queueMs), part('bind', bindMs), part('run', runMs), part('store', storeMs), start].join(', ');
+  return (
+    `queue;dur=${toMillis(queueMs)}, bind;dur=${toMillis(bindMs)}, run;dur=${toMillis(runMs)}, ` +
+    `store;dur=${toMillis(storeMs)}, start;desc="${isWarm ? 'warm' : 'cold'}"`
+  );
+}
+
+const FRACTIONS = Array.from({ length: 1000 }, (_, micros) => `.${String(micros).padStart(3, '0')}`);
+
+/** Milliseconds with three decimals; a third of what `toFixed` takes. */
+function toMillis(ms: number): string {
+  const micros = Math.round(Math.max(0, ms) * 1000);
+  return String(Math.trunc(micros / 1000)) + FRACTIONS[micros % 1000]!;
 }

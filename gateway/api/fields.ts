@@ -63,9 +63,17 @@ function countCharacters(text: string): number {
 
 export const parseName = (value: unknown, attribute: string): string => parseText(value, attribute, MAX_NAME_LENGTH);
 
-/** `YYYY-MM-DDTHH:MM:SSZ`, UTC, whole seconds. */
+let lastSecond = Number.NaN;
+let lastSecondText = '';
+
+/** Hot: of the second that was asked for last, the text is there. `YYYY-MM-DDTHH:MM:SSZ`, UTC, whole seconds. */
 export function formatTime(timeMs: number): string {
-  return `${new Date(timeMs).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(timeMs / 1000);
+  if (second !== lastSecond) {
+    lastSecondText = `${new Date(timeMs).toISOString().slice(0, 19)}Z`;
+    lastSecond = second;
+  }
+  return lastSecondText;
 }
 
 export function formatTimeOrNull(timeMs: number | null): string | null {

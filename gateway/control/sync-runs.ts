@@ -76,31 +76,21 @@ export class SyncRuns {
       }
     }
     const outcome = toExecutionOutcome(end, call.target.timeoutMs / 1000) ?? lostOutcome();
-    const { log } = outcome;
-    const record: ExecutionRecord = {
-      ...run.record,
-      status: outcome.status,
-      output: outcome.output,
-      durationSeconds: outcome.durationSeconds,
-      updatedAt: Date.now(),
+    const record = endedRecord(run.record, outcome);
+    const onWritten = (): void => {
+      call.acknowledge();
+      this.#openCalls.closed();
+      if (this.#watch.isWatched) this.#tellEnd(record.id, outcome);
+      onDone(undefined, { record, timing: timingOf(call) });
     };
-    const written: Promise<unknown> = run.isRecorded
-      ? this.#store.settle(record.id, outcome)
-      : this.#store.insert(record, log);
-    written.then(
-      () => {
-        call.acknowledge();
-        this.#openCalls.closed();
-        if (this.#watch.isWatched) this.#tellEnd(record.id, outcome);
-        onDone(undefined, { record, timing: timingOf(call) });
-      },
-      (cause: unknown) => {
-        call.acknowledge(); // the caller is told that there is no record
-        this.#openCalls.closed();
-        this.#options.onFault(cause, `execution ${record.id} was not recorded`);
-        onDone(new QinlingError('UNAVAILABLE', 'The execution could not be recorded.', { cause }), undefined);
-      },
-    );
+    const onFault = (cause: unknown): void => {
+      call.acknowledge(); // the caller is told that there is no record
+      this.#openCalls.closed();
+      this.#options.onFault(cause, `execution ${record.id} was not recorded`);
+      onDone(new QinlingError('UNAVAILABLE', 'The execution could not be recorded.', { cause }), undefined);
+    };
+    if (run.isRecorded) this.#store.settle(record.id, outcome).then(onWritten, onFault);
+    else this.#store.insertThen(record, outcome.log, onWritten, onFault);
   }
 
   /** It did not run: the caller may try again with the same key. */
@@ -118,4 +108,25 @@ export class SyncRuns {
   #tellEnd(executionId: string, { status, log }: ExecutionOutcome): void {
     this.#watch.tell(executionId, { status, log, isFinal: true });
   }
+}
+
+/** Hot: every field by its name, which is faster than a copy. */
+function endedRecord(record: ExecutionRecord, outcome: ExecutionOutcome): ExecutionRecord {
+  return {
+    id: record.id,
+    projectId: record.projectId,
+    functionId: record.functionId,
+    functionVersion: record.functionVersion,
+    functionAlias: record.functionAlias,
+    description: record.description,
+    status: outcome.status,
+    isSync: record.isSync,
+    input: record.input,
+    output: outcome.output,
+    durationSeconds: outcome.durationSeconds,
+    isStarted: record.isStarted,
+    attempts: record.attempts,
+    createdAt: record.createdAt,
+    updatedAt: Date.now(),
+  };
 }

@@ -128,6 +128,21 @@ export class Exchange {
     });
   }
 
+  /**
+   * Hot. As `json`, but `onBody` is called with the object; where there is none, or it throws, the error is the answer.
+   * Throws 413.
+   */
+  takeJson(argument: string, onBody: (body: Record<string, unknown>) => void): void {
+    readBody(this.#held ?? this.#res, this.head, this.#options.maxBodyBytes, (error, body) => {
+      if (error !== undefined) return this.sendError(error);
+      try {
+        onBody(parseJsonObject(body, this.head.contentType, argument));
+      } catch (fault) {
+        this.sendError(fault);
+      }
+    });
+  }
+
   /** The body as it came. Throws 413. */
   body(): Promise<Buffer> {
     return new Promise((resolve, reject) => {

@@ -252,9 +252,16 @@ export interface ExecutionStore {
   /**
    * Adds a final execution, or a running one that this gateway looks after, and raises the `count` of what it runs by
    * one (and its `updatedAt`): the version's, or the function's where the version is 0.
-   * `log` belongs to final ones. Hot: called once a warm call.
+   * `log` belongs to final ones.
    */
   insert(record: ExecutionRecord, log: ExecutionLog | null): Promise<void>;
+  /** Hot: the same, without a promise. One of the two is called, once. */
+  insertThen(
+    record: ExecutionRecord,
+    log: ExecutionLog | null,
+    onWritten: () => void,
+    onFault: (cause: unknown) => void,
+  ): void;
   /**
    * The same, once: where the key was taken since `takenSince`, nothing is written, and it resolves with what took it.
    * Undefined: the execution was added, and has the key.

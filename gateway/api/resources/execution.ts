@@ -1,6 +1,6 @@
 import type { Attempts } from '../../store/attempts.ts';
 import type { ExecutionRecord } from '../../store/store.ts';
-import { MAX_NAME_LENGTH, formatTime, formatTimeOrNull } from '../fields.ts';
+import { MAX_NAME_LENGTH, formatTime } from '../fields.ts';
 import { parseInput, renderInput } from '../input.ts';
 import { COMMON, boolean, choice, integer, json, text, time, type Resource } from './declaration.ts';
 
@@ -59,17 +59,22 @@ export const EXECUTION = {
 
 /** Hot. JSON text of an execution: what the language host wrote is spliced in unread, inside of JSON strings. */
 export function renderExecution(record: ExecutionRecord): string {
-  const { output } = record;
-  const result = renderResult(record);
-  const early = output === null ? 'null' : JSON.stringify(`{"result": ${output}}`);
+  const { output, functionAlias, description, updatedAt } = record;
+  const escaped = output === null ? null : JSON.stringify(output).slice(1, -1); // once, for both places
+  const early = escaped === null ? 'null' : `"{\\"result\\": ${escaped}}"`;
   return (
     `{"id":"${record.id}","function_id":"${record.functionId}","function_version":${record.functionVersion},` +
-    `"function_alias":${JSON.stringify(record.functionAlias)},"description":${JSON.stringify(record.description)},` +
-    `"status":"${record.status}","sync":${record.isSync},"input":${JSON.stringify(renderInput(record.input))},` +
-    `"result":${result},"output":${early},"project_id":${JSON.stringify(record.projectId)},` +
-    `"created_at":"${formatTime(record.createdAt)}","updated_at":${JSON.stringify(formatTimeOrNull(record.updatedAt))}` +
+    `"function_alias":${jsonOrNull(functionAlias)},"description":${jsonOrNull(description)},` +
+    `"status":"${record.status}","sync":${record.isSync},"input":${jsonOrNull(renderInput(record.input))},` +
+    `"result":${renderResult(escaped, record.durationSeconds)},"output":${early},` +
+    `"project_id":${JSON.stringify(record.projectId)},"created_at":"${formatTime(record.createdAt)}",` +
+    `"updated_at":${updatedAt === null ? 'null' : `"${formatTime(updatedAt)}"`}` +
     (record.attempts === null ? '}' : `${renderAttempts(record, record.attempts)}}`)
   );
+}
+
+function jsonOrNull(value: string | null): string {
+  return value === null ? 'null' : JSON.stringify(value);
 }
 
 function renderAttempts({ status, isStarted }: ExecutionRecord, { number, dueAt }: Attempts): string {
@@ -78,12 +83,12 @@ function renderAttempts({ status, isStarted }: ExecutionRecord, { number, dueAt 
   return `,"attempts":${isBegun ? number : number - 1}${due}`;
 }
 
-function renderResult({ output, durationSeconds }: ExecutionRecord): string {
-  if (output === null && durationSeconds === null) return 'null';
-  const parts: string[] = [];
-  if (output !== null) parts.push(`"output": ${output}`);
-  if (durationSeconds !== null) parts.push(`"duration": ${pythonFloat(durationSeconds)}`);
-  return JSON.stringify(`{${parts.join(', ')}}`);
+/** `escaped`: the output as it stands inside of a JSON string. */
+function renderResult(escaped: string | null, durationSeconds: number | null): string {
+  if (escaped === null && durationSeconds === null) return 'null';
+  const output = escaped === null ? '' : `\\"output\\": ${escaped}`;
+  if (durationSeconds === null) return `"{${output}}"`;
+  return `"{${output}${output === '' ? '' : ', '}\\"duration\\": ${pythonFloat(durationSeconds)}}"`;
 }
 
 /** A duration as Python prints a float of three decimals. */

@@ -110,6 +110,15 @@ export class SqliteExecutions implements ExecutionStore {
     return this.#commit.write(() => this.add(record, log));
   }
 
+  insertThen(
+    record: ExecutionRecord,
+    log: ExecutionLog | null,
+    onWritten: () => void,
+    onFault: (cause: unknown) => void,
+  ): void {
+    this.#commit.add({ run: () => this.add(record, log), resolve: onWritten, reject: onFault });
+  }
+
   insertOnce(record: ExecutionRecord, key: IdempotencyKey, takenSince: TimeMs): Promise<TakenKey | undefined> {
     return this.#commit.write(() => {
       const taken = this.#keys.find(record.projectId, key.text, takenSince);

@@ -1,6 +1,7 @@
-import { isBusy, type Database } from './database.ts';
+import { isBusy, type Database, type Statement } from './database.ts';
 
-interface Write {
+/** `run` executes statements later in this turn; then one of the others is called, with what it returned or threw. */
+export interface Write {
   readonly run: () => unknown;
   readonly resolve: (value: never) => void;
   readonly reject: (cause: unknown) => void;
@@ -30,6 +31,8 @@ export class GroupCommit {
   readonly #database: Database;
   readonly #longestWaitMs: number;
   readonly #parts: GroupPart[] = [];
+  readonly #begin: Statement<[]>;
+  readonly #commitAll: Statement<[]>;
   #writes: Write[] = [];
   /** Reads that must see the writes. */
   #reads: (() => void)[] = [];
@@ -40,6 +43,8 @@ export class GroupCommit {
   constructor(database: Database, longestWaitMs = LONGEST_WAIT_MS) {
     this.#database = database;
     this.#longestWaitMs = longestWaitMs;
+    this.#begin = database.prepare('BEGIN IMMEDIATE');
+    this.#commitAll = database.prepare('COMMIT');
     database.pragma('busy_timeout = 0'); // SQLite would stop the whole process while it waits
   }
 
@@ -47,14 +52,17 @@ export class GroupCommit {
     this.#parts.push(part);
   }
 
-  /** Hot. `run` executes statements later in this turn; the promise has what it returned, once that is committed. */
+  /** `run` executes statements later in this turn; the promise has what it returned, once that is committed. */
   write<T>(run: () => T): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#writes.push({ run, resolve, reject });
-      if (this.#isScheduled) return;
-      this.#isScheduled = true;
-      setImmediate(() => this.#busySinceMs === 0 && this.#flush());
-    });
+    return new Promise<T>((resolve, reject) => this.add({ run, resolve, reject }));
+  }
+
+  /** Hot. What is called at its end must not throw. */
+  add(write: Write): void {
+    this.#writes.push(write);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#busySinceMs === 0 && this.#flush());
   }
 
   /** Reads see every write called before: commits what is pending, then runs `read`. */
@@ -85,7 +93,7 @@ export class GroupCommit {
     this.#isScheduled = false;
     if (this.#writes.length === 0) return;
     try {
-      this.#database.exec('BEGIN IMMEDIATE');
+      this.#begin.run();
     } catch (cause) {
       if (this.#waitsLonger(cause)) return;
       this.#end((writes) => this.#fail(writes, cause));
@@ -120,7 +128,7 @@ export class GroupCommit {
     try {
       for (const write of writes) results.push(write.run());
       for (const part of this.#parts) part.apply();
-      this.#database.exec('COMMIT');
+      this.#commitAll.run();
     } catch (cause) {
       this.#fail(writes, cause);
       return;
