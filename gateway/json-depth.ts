@@ -39,9 +39,15 @@ function tooDeep(): Error {
   return invalidInput('The JSON value is nested too deeply.');
 }
 
-/** The position of the quote that ends a JSON string. */
-function endOfString(text: string, start: number): number {
-  let position = start + 1;
-  while (text.charCodeAt(position) !== QUOTE) position += text.charCodeAt(position) === BACKSLASH ? 2 : 1;
-  return position;
+/** The position of the quote that ends the JSON string that begins at `start`; `text` is valid JSON. */
+export function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1);
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end;
+}
+
+function isEscaped(text: string, position: number): boolean {
+  let first = position;
+  while (text.charCodeAt(first - 1) === BACKSLASH) first--;
+  return (position - first) % 2 === 1;
 }

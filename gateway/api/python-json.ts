@@ -1,4 +1,4 @@
-import { checkJsonDepth, toShallowJson } from '../json-depth.ts';
+import { checkJsonDepth, endOfString, toShallowJson } from '../json-depth.ts';
 
 /**
  * JSON text as Python's `json.dumps` writes it: separators ", " and ": ", everything beyond ASCII escaped. Clients of
@@ -38,7 +38,7 @@ function rewrite(text: string): string {
   while (position < length) {
     const code = text.charCodeAt(position);
     if (code === QUOTE) {
-      const end = endOfString(text, position);
+      const end = endOfString(text, position) + 1;
       const string = text.slice(position, end);
       if (!PLAIN.test(string)) {
         result += text.slice(runStart, position) + pythonString(string);
@@ -54,13 +54,6 @@ function rewrite(text: string): string {
     } else position++;
   }
   return result + text.slice(runStart);
-}
-
-/** The position behind a JSON string that begins at `start`. */
-function endOfString(text: string, start: number): number {
-  let position = start + 1;
-  while (text[position] !== '"') position += text[position] === '\\' ? 2 : 1;
-  return position + 1;
 }
 
 // Text that Python writes as it stands: printable ASCII without escapes.
