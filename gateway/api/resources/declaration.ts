@@ -172,7 +172,8 @@ export function readBody<A extends Attributes>(
   on: 'create' | 'change',
 ): Given<A> {
   const given: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(body)) {
+  for (const name of Object.keys(body)) {
+    const value = body[name];
     const found = Object.hasOwn(resource.attributes, name) ? resource.attributes[name] : undefined;
     if (found === undefined || found.setOn === 'never') {
       if (resource.isLenient === true) continue;
@@ -182,14 +183,20 @@ export function readBody<A extends Attributes>(
     if (found.setOn !== 'both' && found.setOn !== on) continue;
     if (value !== null && value !== undefined) given[name] = found.parse(value, name);
   }
-  const required = on === 'create' ? requiredOf(resource) : [];
-  if (required.some((name) => given[name] === undefined)) throw missing(resource);
+  if (on === 'create') for (const name of requiredOf(resource)) if (given[name] === undefined) throw missing(resource);
   return given as Given<A>;
 }
 
+const requiredNames = new WeakMap<Resource, readonly string[]>();
+
 /** The attributes without which nothing is created. */
-export function requiredOf({ attributes }: Resource): string[] {
-  return Object.keys(attributes).filter((name) => attributes[name]!.isRequired);
+export function requiredOf(resource: Resource): readonly string[] {
+  let names = requiredNames.get(resource);
+  if (names === undefined) {
+    names = Object.keys(resource.attributes).filter((name) => resource.attributes[name]!.isRequired);
+    requiredNames.set(resource, names);
+  }
+  return names;
 }
 
 /** The 400 of a body without an attribute that it must have, in the words of the original. */
