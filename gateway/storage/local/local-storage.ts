@@ -53,8 +53,13 @@ export class LocalStorage implements PackageStorage {
   }
 
   #tarPath(digest: string): string {
-    return join(this.#directory, 'tars', `${folderName(digest)}.tar`);
+    return join(tarFolderOf(this.#directory), `${folderName(digest)}.tar`);
   }
+}
+
+/** An agent on this machine reads `<sha256>.tar` there by itself. */
+export function tarFolderOf(directory: string): string {
+  return join(directory, 'tars');
 }
 
 /** Any text as one part of a path: no `..`, no slash and not too long, whatever a project is called. */
