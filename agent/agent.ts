@@ -48,10 +48,10 @@ export class Agent {
     this.#isolation = isolation;
     this.#socket = socket;
     this.#hosts = hosts;
-    const { gatewayUrl, agentName, workerCount, maxCacheBytes } = config;
+    const { gatewayUrl: url, agentName, workerCount, maxCacheBytes: maxBytes, packageStore } = config;
     const directory = join(config.workDirectory, 'packages');
     const onWarning = (text: string) => log.warn(text);
-    this.#packages = new PackageCache({ directory, url: gatewayUrl, token, maxBytes: maxCacheBytes, onWarning });
+    this.#packages = new PackageCache({ directory, url, token, storeDirectory: packageStore, maxBytes, onWarning });
     const context: WorkerContext = {
       hosts: new Map(hosts.map((host) => [host.runtime.name, host])),
       packages: this.#packages,
@@ -63,9 +63,8 @@ export class Agent {
     };
     this.#workers = Array.from({ length: workerCount }, (_, index) => new Worker(index, context));
     const pools = hosts.map((host) => host.runtime.name).sort();
-    const url = gatewayUrl.replace(/^http/, 'ws');
     this.#link = new GatewayLink(
-      { url, token, agentName, pools, workerCount, log: hostLog(log) },
+      { url: url.replace(/^http/, 'ws'), token, agentName, pools, workerCount, log: hostLog(log) },
       {
         onWelcome: (welcome) => {
           context.concurrency = welcome.concurrency;

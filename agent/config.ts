@@ -19,6 +19,8 @@ export interface AgentConfig {
   readonly searchPath: readonly string[];
   readonly isolation: 'auto' | 'none';
   readonly maxCacheBytes: number;
+  /** Folder where the gateway keeps packages, if it is on this machine; empty: they come through the gateway. */
+  readonly packageStore: string;
   /** Longest wait for running invocations when the agent is told to end. */
   readonly drainMs: number;
   readonly logLevel: string;
@@ -64,6 +66,7 @@ export function readAgentConfig(environment: Environment): AgentConfig {
     runtimesDirectory: text('RUNTIMES_DIR', fileURLToPath(new URL('../../runtimes', import.meta.url))),
     searchPath: text('SEARCH_PATH', '').split(':').filter(Boolean),
     isolation: isolation === 'none' ? 'none' : 'auto',
+    packageStore: text('PACKAGE_STORE', ''),
     maxCacheBytes: count('MAX_CACHE_BYTES', 4 * 1024 ** 3, 0),
     drainMs: count('DRAIN_SECONDS', 30, 0) * 1000,
     logLevel: text('LOG_LEVEL', 'info'),

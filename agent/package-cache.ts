@@ -1,20 +1,12 @@
-import { createHash } from 'node:crypto';
-import { renameSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { Agent as HttpAgent, get, type IncomingMessage } from 'node:http';
+import { mkdirSync, renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { extract } from 'tar';
+import { PackageSource, type PackageSourceOptions } from './package-source.ts';
+import { unpack, unpackAtOnce } from './unpack.ts';
 
-const FETCH_TIMEOUT_MS = 30_000;
-
-export interface PackageCacheOptions {
+export interface PackageCacheOptions extends PackageSourceOptions {
   /** Folder of the unpacked packages, readable by the processes that run user code. */
   readonly directory: string;
-  /** http://host:port of the gateway's internal listener. */
-  readonly url: string;
-  readonly token: () => string;
   /** Unused packages are removed, those not used for longest first, when all together hold more than this. */
   readonly maxBytes: number;
   readonly onWarning: (text: string) => void;
@@ -26,10 +18,10 @@ interface CachedPackage {
   users: number;
 }
 
-/** Packages by digest: fetched once, checked, unpacked, kept while there is room; the door to tar. */
+/** Packages by digest: fetched once, checked, unpacked, kept while there is room. */
 export class PackageCache {
   readonly #options: PackageCacheOptions;
-  readonly #http = new HttpAgent({ keepAlive: true, maxSockets: 8 });
+  readonly #source: PackageSource;
   /** In the order of last use: a package is put back at the end when it is taken. */
   readonly #packages = new Map<string, CachedPackage>();
   readonly #fetches = new Map<string, Promise<void>>();
@@ -39,6 +31,7 @@ export class PackageCache {
 
   constructor(options: PackageCacheOptions) {
     this.#options = options;
+    this.#source = new PackageSource(options);
   }
 
   /** The folder that holds the package, fetched if need be; every `take` is followed by one `giveBack`. */
@@ -63,7 +56,7 @@ export class PackageCache {
 
   /** Resolves when what was to be removed is. */
   async close(): Promise<void> {
-    this.#http.destroy();
+    this.#source.close();
     await Promise.all(this.#removals);
   }
 
@@ -80,49 +73,17 @@ export class PackageCache {
     if (!/^[0-9a-f]{64}$/.test(digest)) throw new Error('the package digest is no sha256');
     const directory = join(this.#options.directory, digest);
     const partial = join(this.#options.directory, `.${digest}.${this.#fetchCount++}`);
-    await mkdir(partial, { recursive: true, mode: 0o755 });
+    mkdirSync(partial, { recursive: true, mode: 0o755 });
     try {
-      const bytes = await this.#unpack(digest, partial);
-      await rename(partial, directory);
+      const tar = await this.#source.open(digest);
+      const bytes = Buffer.isBuffer(tar) ? unpackAtOnce(tar, digest, partial) : await unpack(tar, digest, partial);
+      renameSync(partial, directory);
       this.#packages.set(digest, { directory, bytes, users: 0 });
       this.#bytes += bytes;
     } catch (error) {
       await rm(partial, { recursive: true, force: true });
       throw error;
     }
-  }
-
-  async #unpack(digest: string, directory: string): Promise<number> {
-    const response = await this.#request(`/packages/${digest}`);
-    const hash = createHash('sha256');
-    let bytes = 0;
-    const tap = new PassThrough();
-    tap.on('data', (chunk: Buffer) => {
-      hash.update(chunk);
-      bytes += chunk.length;
-    });
-    const isPlain = (_path: string, entry: object) =>
-      'type' in entry && (entry.type === 'File' || entry.type === 'Directory');
-    await pipeline(response, tap, extract({ cwd: directory, strict: true, preserveOwner: false, filter: isPlain }));
-    if (hash.digest('hex') !== digest) throw new Error('the package does not have its digest');
-    return bytes;
-  }
-
-  #request(path: string): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const headers = { authorization: `Bearer ${this.#options.token()}` };
-      const request = get(
-        `${this.#options.url}${path}`,
-        { agent: this.#http, headers, timeout: FETCH_TIMEOUT_MS },
-        (response) => {
-          if (response.statusCode === 200) return resolve(response);
-          response.resume();
-          reject(new Error(`the gateway answered ${response.statusCode} for the package`));
-        },
-      );
-      request.on('timeout', () => request.destroy(new Error('the package did not come in time')));
-      request.on('error', reject);
-    });
   }
 
   #makeRoom(): void {

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import type { FileSource } from '../file-source.ts';
 import type { BuiltPackage, PackageBuilder } from '../packages/package-builder.ts';
 import type { PackageKey, PackageStorage, StoredFile } from '../storage/package-storage.ts';
 import type { Store } from '../store/store.ts';
@@ -13,7 +14,7 @@ export interface PackageOwner {
 
 /** A package as it was uploaded. */
 export interface Upload {
-  readonly path: string;
+  readonly source: FileSource;
   readonly md5: string;
 }
 
@@ -47,11 +48,11 @@ export class FunctionPackages {
    * `write` does; where anything fails, no new file is left. Throws INVALID_INPUT for a package that we do not take.
    */
   async add<T>(owner: PackageOwner, upload: Upload, entry: string, write: (digest: string) => Promise<T>): Promise<T> {
-    const built = await this.#builder.build(upload.path, entry);
+    const built = await this.#builder.build(upload.source, entry);
     const key = keyOf(owner, upload.md5);
     return this.#putTar(built, async () => {
       try {
-        await this.#storage.putZip(key, upload.path);
+        await this.#storage.putZip(key, upload.source);
         return await write(built.digest);
       } catch (error) {
         await this.removeUploadIfUnused(owner, upload.md5);
@@ -63,7 +64,7 @@ export class FunctionPackages {
   /** Makes the tar of the stored upload anew, for another entry; undefined where the upload is not there. */
   rebuild<T>(owner: PackageOwner, md5: string, entry: string, write: (digest: string) => Promise<T>) {
     return this.#storage.withZip(keyOf(owner, md5), async (zipPath) => {
-      const built = await this.#builder.build(zipPath, entry);
+      const built = await this.#builder.build({ path: zipPath }, entry);
       return this.#putTar(built, () => write(built.digest));
     });
   }
@@ -82,10 +83,10 @@ export class FunctionPackages {
     await this.#digestTurns.run(digest, () => this.#tolerate(digest, this.#dropTar(digest)));
   }
 
-  async #putTar<T>({ digest, path }: BuiltPackage, write: () => Promise<T>): Promise<T> {
+  async #putTar<T>({ digest, source }: BuiltPackage, write: () => Promise<T>): Promise<T> {
     try {
       return await this.#digestTurns.run(digest, async () => {
-        await this.#storage.putTar(digest, path);
+        await this.#storage.putTar(digest, source);
         try {
           return await write();
         } catch (error) {
@@ -94,7 +95,7 @@ export class FunctionPackages {
         }
       });
     } finally {
-      await rm(path, { force: true }); // where it was not taken over
+      if ('path' in source) await rm(source.path, { force: true }); // where it was not taken over
     }
   }
 

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { QinlingError, invalidInput } from '../errors.ts';
+import type { FileSource } from '../file-source.ts';
 import { tooLarge } from './body.ts';
+import { UploadMemory } from './upload-memory.ts';
 
 const MAX_FIELDS = 100;
 /** In a body of text fields only. */
@@ -15,10 +17,13 @@ const MAX_NAME_BYTES = 200;
 const MAX_FIELD_BYTES = 1024 * 1024;
 /** All fields together: they are kept in memory. */
 const MAX_FIELDS_BYTES = 4 * 1024 * 1024;
+/** Most packages are smaller; to write them to disk and to read them again takes longer than all else. */
+const MAX_HELD_BYTES = 256 * 1024;
+const memory = new UploadMemory(16 * 1024 * 1024);
 
-/** A file part, on disk. It is removed after the request unless it was moved away. */
+/** A file part. It is gone after the request; one on disk may be moved away. */
 export interface UploadedFile {
-  readonly path: string;
+  readonly source: FileSource;
   readonly bytes: number;
   /** Of the bytes as they came, hex. */
   readonly md5: string;
@@ -35,10 +40,12 @@ export interface UploadLimits {
   /** Existing folder for files that come in. */
   readonly directory: string;
   readonly maxFileBytes: number;
+  /** A file part up to this size does not touch the disk, as long as there is memory for it. */
+  readonly maxHeldBytes?: number;
 }
 
 /**
- * Reads a multipart or urlencoded body; files go to disk as they come. The door to busboy. Rejects with a 400 or 413;
+ * Reads a multipart or urlencoded body; large files go to disk as they come. The door to busboy. Rejects with a 400 or 413;
  * no file is left then.
  */
 export async function readForm(source: Readable, contentType: string, limits: UploadLimits): Promise<Form> {
@@ -85,9 +92,14 @@ export async function readForm(source: Readable, contentType: string, limits: Up
   return { fields, files };
 }
 
-/** Removes the files that nobody moved away. */
+/** Removes the files that nobody moved away. To be called once for each. */
 export async function removeFiles(files: Iterable<readonly [name: string, UploadedFile]>): Promise<void> {
-  await Promise.all([...files].map(([, file]) => rm(file.path, { force: true })));
+  const removals: Promise<void>[] = [];
+  for (const [, { source, bytes }] of files) {
+    if ('content' in source) memory.giveBack(bytes);
+    else removals.push(rm(source.path, { force: true }));
+  }
+  await Promise.all(removals);
 }
 
 /**
@@ -142,24 +154,53 @@ function openParser(contentType: string, limits: busboy.Limits): busboy.Busboy {
 }
 
 async function saveFile(stream: Readable, fileName: string, limits: UploadLimits): Promise<UploadedFile> {
-  const path = join(limits.directory, randomUUID());
+  const { directory, maxHeldBytes = MAX_HELD_BYTES } = limits;
   const hash = createHash('md5');
+  const held: Buffer[] = [];
+  let heldBytes = 0;
   let bytes = 0;
-  const measure = async function* (source: AsyncIterable<Buffer>) {
-    for await (const chunk of source) {
+  const chunks = (async function* () {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       hash.update(chunk);
       yield chunk;
     }
+  })();
+  try {
+    for (;;) {
+      const { done, value } = await chunks.next();
+      if (done === true) {
+        const content = Buffer.concat(held, bytes);
+        return { source: { content }, bytes, md5: hash.digest('hex'), fileName };
+      }
+      held.push(value);
+      if (bytes > maxHeldBytes || !memory.tryTake(value.length)) break;
+      heldBytes = bytes;
+    }
+    const path = await writeFile(held, chunks, directory);
+    memory.giveBack(heldBytes);
+    return { source: { path }, bytes, md5: hash.digest('hex'), fileName };
+  } catch (error) {
+    memory.giveBack(heldBytes);
+    stream.resume();
+    throw error;
+  }
+}
+
+/** A new file of these chunks; none is left where they end with an error. */
+async function writeFile(first: Buffer[], rest: AsyncIterable<Buffer>, directory: string): Promise<string> {
+  const path = join(directory, randomUUID());
+  const all = async function* () {
+    yield* first.splice(0);
+    yield* rest;
   };
   try {
-    await pipeline(stream, measure, createWriteStream(path, { mode: 0o600 }));
+    await pipeline(all, createWriteStream(path, { mode: 0o600 }));
+    return path;
   } catch (error) {
-    stream.resume();
     await rm(path, { force: true });
     throw error;
   }
-  return { path, bytes, md5: hash.digest('hex'), fileName };
 }
 
 function toError(cause: unknown): QinlingError {

@@ -6,6 +6,7 @@ import type { Config } from '../config/load.ts';
 import type { LinkSet } from '../link/link-set.ts';
 import { logLevelOf, type Logger } from '../log.ts';
 import { LOCAL_AGENT_NAME, LocalOrchestrator } from './local/local-orchestrator.ts';
+import { tarFolderOf } from '../storage/local/local-storage.ts';
 import type { Orchestrator, OrchestratorProcess } from './orchestrator.ts';
 import { RuntimeImages } from './runtime-images.ts';
 
@@ -51,6 +52,7 @@ function createLocalOrchestrator(config: Config, { links, internalAddress, log }
       QINLING_AGENT_WORKERS: String(local.workers),
       QINLING_AGENT_PREWARMED: String(local.prewarmed),
       QINLING_AGENT_WORK_DIR: workDirectory,
+      QINLING_AGENT_PACKAGE_STORE: tarFolderOf(config.storage.fileSystemDir),
       QINLING_AGENT_RUNTIMES_DIR: runtimesDirectory,
       QINLING_AGENT_SEARCH_PATH: local.searchPath.join(':'),
       QINLING_AGENT_ISOLATION: local.isolation,

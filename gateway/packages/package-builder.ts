@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { QinlingError } from '../errors.ts';
+import type { FileSource } from '../file-source.ts';
 import { shorten, type ArchiveEntry, type ArchiveLimits } from './entry-check.ts';
 import { packageRefused } from './package-error.ts';
 import { rootOf } from './package-root.ts';
@@ -10,8 +10,8 @@ import { TarWriter } from './tar-writer.ts';
 import { ZipArchive } from './zip-archive.ts';
 
 export interface BuiltPackage {
-  /** A new file, the caller's to move or remove. */
-  readonly path: string;
+  /** The tar; where it is a file, the caller's to move or remove. */
+  readonly source: FileSource;
   /** sha256 of the tar, hex. */
   readonly digest: string;
 }
@@ -28,12 +28,12 @@ export class PackageBuilder {
   }
 
   /**
-   * The tar of the zip at `zipPath`, rooted where the module of `entry` is (see `rootOf`): the same bytes, so the same
+   * The tar of the zip, rooted where the module of `entry` is (see `rootOf`): the same bytes, so the same
    * digest, for the same zip and root. Throws INVALID_INPUT, with what is wrong with the zip; nothing is left on disk
    * then. Holds a few hundred KiB of a package at a time.
    */
-  async build(zipPath: string, entry: string): Promise<BuiltPackage> {
-    const archive = await ZipArchive.open(zipPath, this.#limits);
+  async build(zip: FileSource, entry: string): Promise<BuiltPackage> {
+    const archive = await ZipArchive.open(zip, this.#limits);
     try {
       return await this.#write(archive, rootOf(pathsOf(archive), entry));
     } finally {
@@ -42,14 +42,13 @@ export class PackageBuilder {
   }
 
   async #write(archive: ZipArchive, root: string): Promise<BuiltPackage> {
-    const path = join(this.#directory, `${randomUUID()}.tar`);
-    const tar = await TarWriter.create(path);
+    const tar = new TarWriter(join(this.#directory, `${randomUUID()}.tar`));
     try {
       await writeEntries(archive, root, tar);
-      return { path, digest: await tar.finish() };
+      const { source, sha256 } = await tar.finish();
+      return { source, digest: sha256 };
     } catch (error) {
       await tar.abandon();
-      await rm(path, { force: true });
       throw error;
     }
   }
@@ -72,7 +71,7 @@ async function* contentsOf(archive: ZipArchive, entry: ArchiveEntry): AsyncItera
   let sum = 0;
   let bytes = 0;
   try {
-    for await (const chunk of (await archive.read(entry)) as AsyncIterable<Buffer>) {
+    for await (const chunk of await archive.read(entry)) {
       bytes += chunk.length;
       if (bytes > entry.bytes) throw new Error('more bytes than declared');
       sum = crc32(chunk, sum);

@@ -1,28 +1,33 @@
 import { createHash } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import { Header, Pax } from 'tar';
+import type { FileSource } from '../file-source.ts';
 
 const BLOCK_BYTES = 512;
 const EPOCH = new Date(0);
-/** Small files are written together. */
+/** So much is written at a time; a tar that is not larger stays in memory. */
 const BATCH_BYTES = 256 * 1024;
 
+export interface WrittenTar {
+  readonly source: FileSource;
+  /** Hex. */
+  readonly sha256: string;
+}
+
 /**
- * Writes a tar to disk, always the same bytes for the same contents, and knows its sha256 at the end. The gateway's door
- * to tar.
+ * Writes a tar, to disk where it is not small, always the same bytes for the same contents, and knows its sha256 at the
+ * end. The gateway's door to tar.
  */
 export class TarWriter {
-  readonly #file: FileHandle;
+  readonly #path: string;
+  #file: FileHandle | undefined;
   readonly #hash = createHash('sha256');
   #batch: Buffer[] = [];
   #batchBytes = 0;
 
-  private constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  static async create(path: string): Promise<TarWriter> {
-    return new TarWriter(await open(path, 'wx', 0o600));
+  /** `path`: of a new file, made when it is needed. */
+  constructor(path: string) {
+    this.#path = path;
   }
 
   async addDirectory(path: string): Promise<void> {
@@ -42,17 +47,23 @@ export class TarWriter {
     if (rest > 0) await this.#write(Buffer.alloc(BLOCK_BYTES - rest));
   }
 
-  /** Ends the archive; resolves with its sha256, hex. */
-  async finish(): Promise<string> {
+  /** Ends the archive. A file is the caller's to move or remove. */
+  async finish(): Promise<WrittenTar> {
     await this.#write(Buffer.alloc(2 * BLOCK_BYTES));
+    if (this.#file === undefined) {
+      const content = this.#takeBatch();
+      return { source: { content }, sha256: this.#hash.digest('hex') };
+    }
     await this.#flush();
     await this.#file.close();
-    return this.#hash.digest('hex');
+    return { source: { path: this.#path }, sha256: this.#hash.digest('hex') };
   }
 
-  /** Closes the file as it is; harmless after `finish`. */
+  /** Removes what was written; not after `finish`. */
   async abandon(): Promise<void> {
+    if (this.#file === undefined) return;
     await this.#file.close().catch(() => undefined);
+    await rm(this.#path, { force: true });
   }
 
   async #writeHeader(fields: { path: string; type: 'File' | 'Directory'; mode: number; size: number }): Promise<void> {
@@ -71,10 +82,16 @@ export class TarWriter {
   }
 
   async #flush(): Promise<void> {
-    const bytes = Buffer.concat(this.#batch);
+    const bytes = this.#takeBatch();
+    this.#file ??= await open(this.#path, 'wx', 0o600);
+    await this.#file.writeFile(bytes); // at the place where the last write ended; all of it
+  }
+
+  #takeBatch(): Buffer {
+    const bytes = Buffer.concat(this.#batch, this.#batchBytes);
     this.#batch = [];
     this.#batchBytes = 0;
     this.#hash.update(bytes);
-    await this.#file.writeFile(bytes); // at the place where the last write ended; all of it
+    return bytes;
   }
 }

@@ -1,110 +1,100 @@
-import { open, type FileHandle } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { RandomAccessReader, fromRandomAccessReader, type Entry, type ZipFile } from 'yauzl';
+import type { Readable } from 'node:stream';
+import { inflateRawSync } from 'node:zlib';
+import { fromRandomAccessReader, type Entry, type ZipFile } from 'yauzl';
 import { QinlingError } from '../errors.ts';
+import type { FileSource } from '../file-source.ts';
 import { EntryCheck, shorten, type ArchiveEntry, type ArchiveLimits } from './entry-check.ts';
 import { NOT_A_ZIP, packageRefused } from './package-error.ts';
+import { ZipReader } from './zip-reader.ts';
 
-const CHUNK_BYTES = 64 * 1024;
+/** An entry up to this size is unpacked at once: that takes less than to set a stream up. */
+const MAX_AT_ONCE_BYTES = 64 * 1024;
 const ENCRYPTED_FLAG = 1;
+const STORED = 0;
+const DEFLATED = 8;
 /** Systems whose archives carry Unix modes: Unix, Darwin. */
 const WITH_MODES: ReadonlySet<number> = new Set([3, 19]);
 
-/** A zip on disk whose table of contents was checked; the door to yauzl. */
+/** What yauzl's types leave out. */
+interface LocalHeaders {
+  readLocalFileHeader(
+    entry: Entry,
+    options: { minimal: true },
+    callback: (error: Error | null, header: { fileDataStart: number }) => void,
+  ): void;
+}
+
+/** A zip whose table of contents was checked; the door to yauzl. */
 export class ZipArchive {
   readonly entries: readonly ArchiveEntry[];
-  readonly #handle: FileHandle;
+  readonly #reader: ZipReader;
   readonly #file: ZipFile;
   readonly #natives: ReadonlyMap<ArchiveEntry, Entry>;
 
-  private constructor(handle: FileHandle, file: ZipFile, natives: ReadonlyMap<ArchiveEntry, Entry>) {
-    this.#handle = handle;
+  private constructor(reader: ZipReader, file: ZipFile, natives: ReadonlyMap<ArchiveEntry, Entry>) {
+    this.#reader = reader;
     this.#file = file;
     this.#natives = natives;
     this.entries = [...natives.keys()];
   }
 
   /** Throws INVALID_INPUT for what is no zip, and for one that breaks a rule. */
-  static async open(path: string, limits: ArchiveLimits): Promise<ZipArchive> {
-    const handle = await open(path, 'r');
+  static async open(source: FileSource, limits: ArchiveLimits): Promise<ZipArchive> {
+    const reader = await ZipReader.open(source);
     try {
-      const file = await openFile(handle, (await handle.stat()).size);
-      return new ZipArchive(handle, file, await readEntries(file, limits));
+      const file = await openFile(reader);
+      return new ZipArchive(reader, file, await readEntries(file, limits));
     } catch (error) {
-      await handle.close();
+      await reader.closeFile();
       throw error;
     }
   }
 
-  /** The bytes of a file, unpacked; more or fewer than declared is an error of the stream. */
-  read(entry: ArchiveEntry): Promise<Readable> {
-    return new Promise((resolve, reject) => {
-      this.#file.openReadStream(this.#natives.get(entry)!, (error, stream) => {
-        if (error === null) resolve(stream);
-        else reject(isSystem(error) ? error : packageRefused(`${shorten(entry.path)} cannot be unpacked.`));
-      });
-    });
+  /**
+   * The bytes of a file, unpacked; more or fewer than declared is an error while they are read, if not seen before: who
+   * reads them counts.
+   */
+  async read(entry: ArchiveEntry): Promise<AsyncIterable<Buffer> | Iterable<Buffer>> {
+    const native = this.#natives.get(entry)!;
+    const isAtOnce = native.uncompressedSize <= MAX_AT_ONCE_BYTES && native.compressedSize <= MAX_AT_ONCE_BYTES;
+    const isPlain = native.compressionMethod === STORED || native.compressionMethod === DEFLATED;
+    if (!this.#reader.isInMemory || !isAtOnce || !isPlain) return this.#openStream(entry, native);
+    const start = await this.#findData(entry, native);
+    const data = this.#reader.peek(start, start + native.compressedSize);
+    if (data === undefined) throw new Error('unexpected end of the file');
+    if (native.compressionMethod === STORED) return [data];
+    return [inflateRawSync(data, { maxOutputLength: Math.max(1, native.uncompressedSize) })];
   }
 
   async close(): Promise<void> {
     this.#file.close();
-    await this.#handle.close();
+    await this.#reader.closeFile();
+  }
+
+  #openStream(entry: ArchiveEntry, native: Entry): Promise<Readable> {
+    return new Promise((resolve, reject) => {
+      this.#file.openReadStream(native, (error, stream) => {
+        if (error === null) resolve(stream);
+        else reject(toEntryRefusal(error, entry));
+      });
+    });
+  }
+
+  #findData(entry: ArchiveEntry, native: Entry): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const file = this.#file as ZipFile & LocalHeaders;
+      file.readLocalFileHeader(native, { minimal: true }, (error, header) => {
+        if (error === null) resolve(header.fileDataStart);
+        else reject(toEntryRefusal(error, entry));
+      });
+    });
   }
 }
 
-/**
- * Reads only inside of the file. yauzl's own reader hands every offset that an archive claims to `fs.read`, which throws
- * for those that are no safe integers, in a callback where nobody catches it.
- */
-class BoundedReader extends RandomAccessReader {
-  readonly #handle: FileHandle;
-  readonly #bytes: number;
-
-  constructor(handle: FileHandle, bytes: number) {
-    super();
-    this.#handle = handle;
-    this.#bytes = bytes;
-  }
-
-  override read(
-    buffer: Buffer,
-    offset: number,
-    length: number,
-    position: number,
-    callback: (error: Error | null) => void,
-  ): void {
-    const end = position + length;
-    this.#fill(buffer.subarray(offset, offset + length), position, end).then(
-      () => setImmediate(callback, null), // outside of the promise, so that no fault of the callback is lost in it
-      (error: unknown) => setImmediate(callback, error as Error),
-    );
-  }
-
-  override createReadStream({ start, end }: { start: number; end: number }): Readable {
-    return Readable.from(this.#chunks(start, end), { objectMode: false });
-  }
-
-  async #fill(target: Buffer, start: number, end: number): Promise<void> {
-    let filled = 0;
-    for await (const chunk of this.#chunks(start, end)) filled += chunk.copy(target, filled);
-  }
-
-  async *#chunks(start: number, end: number): AsyncGenerator<Buffer> {
-    if (!(start >= 0 && start <= end && end <= this.#bytes)) throw new Error('unexpected end of the file');
-    for (let position = start; position < end;) {
-      const length = Math.min(CHUNK_BYTES, end - position);
-      const { bytesRead, buffer } = await this.#handle.read(Buffer.allocUnsafe(length), 0, length, position);
-      if (bytesRead === 0) throw new Error('unexpected end of the file');
-      yield buffer.subarray(0, bytesRead);
-      position += bytesRead;
-    }
-  }
-}
-
-function openFile(handle: FileHandle, bytes: number): Promise<ZipFile> {
+function openFile(reader: ZipReader): Promise<ZipFile> {
   return new Promise((resolve, reject) => {
     const options = { lazyEntries: true, autoClose: false, strictFileNames: true, validateEntrySizes: true };
-    fromRandomAccessReader(new BoundedReader(handle, bytes), bytes, options, (error, file) => {
+    fromRandomAccessReader(reader, reader.bytes, options, (error, file) => {
       if (error === null) resolve(file);
       else reject(toRefusal(error));
     });
@@ -148,6 +138,10 @@ function toRefusal(error: Error): Error {
   }
   if (error.message.startsWith('strong encryption')) return packageRefused('it is encrypted.', error);
   return new QinlingError('INVALID_INPUT', NOT_A_ZIP, { cause: error });
+}
+
+function toEntryRefusal(error: Error, { path }: ArchiveEntry): Error {
+  return isSystem(error) ? error : packageRefused(`${shorten(path)} cannot be unpacked.`);
 }
 
 function isSystem(error: Error): boolean {

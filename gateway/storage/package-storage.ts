@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { FileSource } from '../file-source.ts';
 
 /** Names an uploaded zip: the function's project, the function, the md5 of its bytes. */
 export interface PackageKey {
@@ -19,14 +20,14 @@ export interface StoredFile {
  * there already and deleting what is not are no errors. Calls for one function come one after the other.
  */
 export interface PackageStorage {
-  /** Takes the file at `path` over: it is gone from there once the promise resolves. */
-  putZip(key: PackageKey, path: string): Promise<void>;
+  /** Takes a file on disk over: it is gone from its place once the promise resolves. */
+  putZip(key: PackageKey, source: FileSource): Promise<void>;
   openZip(key: PackageKey): Promise<StoredFile | undefined>;
   /** Gives `use` the zip as a file on this machine, for that long; undefined where there is none. */
   withZip<T>(key: PackageKey, use: (path: string) => Promise<T>): Promise<T | undefined>;
   deleteZip(key: PackageKey): Promise<void>;
-  /** Takes the file at `path` over, as `putZip`. */
-  putTar(digest: string, path: string): Promise<void>;
+  /** Takes a file on disk over, as `putZip`. */
+  putTar(digest: string, source: FileSource): Promise<void>;
   openTar(digest: string): Promise<StoredFile | undefined>;
   deleteTar(digest: string): Promise<void>;
 }

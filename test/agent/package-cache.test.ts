@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, lstatSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ function digestOf(bytes: Uint8Array): string {
 }
 
 /** A cache, and a gateway that serves what the test puts into `packages`. */
-async function open(t: TestContext, maxBytes = 1_000_000) {
+async function open(t: TestContext, maxBytes = 1_000_000, storeDirectory = '') {
   const packages = new Map<string, Buffer>();
   const requests: { readonly digest: string; readonly authorization: string | undefined }[] = [];
   let answer: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
@@ -56,7 +56,14 @@ async function open(t: TestContext, maxBytes = 1_000_000) {
   const warnings: string[] = [];
   const onWarning = (text: string) => void warnings.push(text);
   const directory = join(emptyFolder(t), 'packages');
-  const cache = new PackageCache({ directory, url: `http://127.0.0.1:${port}`, token, maxBytes, onWarning });
+  const cache = new PackageCache({
+    directory,
+    url: `http://127.0.0.1:${port}`,
+    token,
+    storeDirectory,
+    maxBytes,
+    onWarning,
+  });
   t.after(async () => {
     await cache.close();
     server.close();
@@ -80,6 +87,12 @@ async function open(t: TestContext, maxBytes = 1_000_000) {
   };
 }
 
+/** One is unpacked as a whole, the other one as it comes. */
+const SIZES: [string, number][] = [
+  ['small', 1],
+  ['large', 100_000],
+];
+
 const hello = (text: string): readonly Entry[] => [
   { path: 'main.py', content: text },
   { path: 'pkg/', type: 'Directory' },
@@ -96,6 +109,48 @@ test('a package is fetched with the token, unpacked, and kept for the next time'
   assert.equal(await cache.take(digest), directory);
   assert.deepEqual(requests, [{ digest, authorization: 'Bearer secret' }]);
 });
+
+for (const [size, bytes] of SIZES) {
+  test(`a ${size} package of the machine's own gateway is read from its files`, async (t) => {
+    const store = emptyFolder(t);
+    const { cache, requests, cached } = await open(t, 1_000_000, store);
+    const tar = tarOf(hello('x'.repeat(bytes)));
+    const path = join(store, `${digestOf(tar)}.tar`);
+    writeFileSync(path, tarOf(hello('something else')));
+    await assert.rejects(cache.take(digestOf(tar)), /does not have its digest/);
+    assert.deepEqual(cached(), []);
+    writeFileSync(path, tar);
+
+    const directory = await cache.take(digestOf(tar));
+
+    assert.equal(readFileSync(join(directory, 'pkg/ü.py'), 'utf8'), `${'x'.repeat(bytes)}!`);
+    assert.deepEqual(requests, []);
+  });
+
+  test(`a ${size} package that is not among the gateway's files comes from the gateway`, async (t) => {
+    const { cache, add, requests } = await open(t, 1_000_000, join(emptyFolder(t), 'missing'));
+    const digest = add(hello('x'.repeat(bytes)));
+
+    const directory = await cache.take(digest);
+
+    assert.equal(readFileSync(join(directory, 'main.py'), 'utf8'), 'x'.repeat(bytes));
+    assert.equal(requests.length, 1);
+  });
+
+  test(`a ${size} package is unpacked with every file, as the tar says`, async (t) => {
+    const { cache, add } = await open(t);
+    const files = Array.from({ length: 30 }, (_, index) => ({ path: `d${index % 3}/f${index}`, content: `${index}` }));
+    const digest = add([{ path: 'main.py', content: 'x'.repeat(bytes) }, { path: 'empty', content: '' }, ...files]);
+
+    const directory = await cache.take(digest);
+
+    for (const { path, content } of files) assert.equal(readFileSync(join(directory, path), 'utf8'), content);
+    assert.equal(readFileSync(join(directory, 'empty'), 'utf8'), '');
+    assert.equal(lstatSync(join(directory, 'main.py')).size, bytes);
+    assert.equal(lstatSync(join(directory, 'main.py')).mode & 0o777, 0o644);
+    assert.equal(lstatSync(join(directory, 'main.py')).mtimeMs, 0);
+  });
+}
 
 test('those that want a package together share one fetch', async (t) => {
   const { cache, add, requests } = await open(t);
@@ -180,18 +235,19 @@ const OUTSIDE: [string, readonly Entry[]][] = [
   ],
 ];
 for (const [where, entries] of OUTSIDE) {
-  test(`a package writes nothing ${where}`, async (t) => {
-    const { cache, directory, add } = await open(t);
-    const digest = add([{ path: 'main.py', content: 'x' }, ...entries]);
-    await cache.take(digest).catch(() => undefined);
-    assert.equal(existsSync(join(directory, 'escaped')), false);
-    assert.equal(existsSync(join(directory, '..', 'escaped')), false);
-    assert.equal(existsSync('/tmp/qinling-test-escaped'), false);
-    for (const name of readdirSync(directory, { recursive: true })) {
-      const file = lstatSync(join(directory, String(name)));
-      assert.ok(file.isFile() || file.isDirectory(), `${String(name)} is neither file nor folder`);
-    }
-  });
+  for (const [size, bytes] of SIZES)
+    test(`a ${size} package writes nothing ${where}`, async (t) => {
+      const { cache, directory, add } = await open(t);
+      const digest = add([{ path: 'main.py', content: 'x'.repeat(bytes) }, ...entries]);
+      await cache.take(digest).catch(() => undefined);
+      assert.equal(existsSync(join(directory, 'escaped')), false);
+      assert.equal(existsSync(join(directory, '..', 'escaped')), false);
+      assert.equal(existsSync('/tmp/qinling-test-escaped'), false);
+      for (const name of readdirSync(directory, { recursive: true })) {
+        const file = lstatSync(join(directory, String(name)));
+        assert.ok(file.isFile() || file.isDirectory(), `${String(name)} is neither file nor folder`);
+      }
+    });
 }
 
 test('packages that nobody uses go when there is no room, the one not used for longest first', async (t) => {

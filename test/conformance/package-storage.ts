@@ -14,10 +14,10 @@ const KEY: PackageKey = { projectId: 'default', functionId: '9e85c1f0-0000-4000-
 const DIGEST = 'a'.repeat(64);
 
 /** A file to give away. */
-function fileOf(t: TestContext, content: string | Uint8Array): string {
+function fileOf(t: TestContext, content: string | Uint8Array): { path: string } {
   const path = join(emptyFolder(t), 'upload');
   writeFileSync(path, content);
-  return path;
+  return { path };
 }
 
 async function contentOf(file: StoredFile | undefined): Promise<string | undefined> {
@@ -33,16 +33,28 @@ export function packageStorageContract(name: string, open: OpenStorage): void {
     test('an upload comes back byte for byte', async (t) => {
       const storage = await open(t);
       const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 31) % 256));
-      const path = fileOf(t, bytes);
+      const file = fileOf(t, bytes);
 
-      await storage.putZip(KEY, path);
+      await storage.putZip(KEY, file);
 
-      assert.ok(!existsSync(path), 'the file was taken over');
+      assert.ok(!existsSync(file.path), 'the file was taken over');
       assert.equal(await contentOf(await storage.openZip(KEY)), bytes.toString('latin1'));
       assert.equal(
         await storage.withZip(KEY, async (zip) => readFileSync(zip).toString('latin1')),
         bytes.toString('latin1'),
       );
+    });
+
+    test('what is in memory is kept like a file', async (t) => {
+      const storage = await open(t);
+      const content = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * 37) % 256));
+
+      await storage.putZip(KEY, { content });
+      await storage.putTar(DIGEST, { content });
+      await storage.putTar(DIGEST, { content }); // twice is no error
+
+      assert.equal(await contentOf(await storage.openZip(KEY)), content.toString('latin1'));
+      assert.equal(await contentOf(await storage.openTar(DIGEST)), content.toString('latin1'));
     });
 
     test('what is not there is undefined', async (t) => {
@@ -116,7 +128,7 @@ export function packageStorageContract(name: string, open: OpenStorage): void {
       const storage = await open(t);
       await storage.putTar(DIGEST, fileOf(t, 'a tar'));
 
-      await assert.rejects(storage.putTar(DIGEST, join(emptyFolder(t), 'missing')));
+      await assert.rejects(storage.putTar(DIGEST, { path: join(emptyFolder(t), 'missing') }));
 
       assert.equal(await contentOf(await storage.openTar(DIGEST)), 'a tar');
     });

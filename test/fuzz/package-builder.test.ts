@@ -5,8 +5,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { list } from 'tar';
 import { QinlingError } from '../../gateway/errors.ts';
+import type { FileSource } from '../../gateway/file-source.ts';
 import { PackageBuilder } from '../../gateway/packages/package-builder.ts';
 import { craftZip, type CraftedEntry } from '../support/crafted-zip.ts';
+import { bytesOf } from '../support/file-source.ts';
 import { emptyFolder } from '../support/folder.ts';
 
 const LIMITS = { maxUnpackedBytes: 100_000, maxEntries: 20 };
@@ -58,14 +60,26 @@ async function check(folder: string, bytes: Uint8Array): Promise<void> {
   mkdirSync(tars);
   const zipPath = join(folder, 'package.zip');
   writeFileSync(zipPath, bytes);
+  const fromDisk = await outcomeOf(tars, { path: zipPath });
+  const fromMemory = await outcomeOf(tars, { content: Buffer.from(bytes) });
+  assert.equal(fromMemory, fromDisk);
+}
+
+/** The digest of the package, or what is wrong. */
+async function outcomeOf(tars: string, zip: FileSource): Promise<string> {
   try {
-    const { path } = await new PackageBuilder(tars, LIMITS).build(zipPath, 'main.main');
+    const { source, digest } = await new PackageBuilder(tars, LIMITS).build(zip, 'main.main');
+    const path = join(tars, 'checked.tar');
+    writeFileSync(path, bytesOf(source));
     checkTar(path);
+    rmSync(path);
+    return digest;
   } catch (error) {
     assert.ok(error instanceof QinlingError, String(error));
     assert.equal(error.code, 'INVALID_INPUT');
     assert.match(error.message, /^Package is /);
     assert.deepEqual(readdirSync(tars), []);
+    return error.message;
   }
 }
 

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { QinlingError } from '../../gateway/errors.ts';
 import { readForm, removeFiles, type Form, type UploadedFile } from '../../gateway/http/upload-form.ts';
 import { emptyFolder } from '../support/folder.ts';
+import { bytesOf } from '../support/file-source.ts';
 
 const RUNS = 400;
 const MAX_FILE_BYTES = 2_000;
+const MAX_HELD_BYTES = 100;
 
 interface Part {
   readonly name: string;
@@ -76,7 +78,7 @@ function mutate(bytes: Buffer, { place, kind, value }: { place: number; kind: st
 
 /** Reads a form, and checks what holds whatever came: a form with its files whole, or a refusal that leaves none. */
 async function check(directory: string, type: string, chunks: readonly Buffer[]): Promise<Form | undefined> {
-  const limits = { directory, maxFileBytes: MAX_FILE_BYTES };
+  const limits = { directory, maxFileBytes: MAX_FILE_BYTES, maxHeldBytes: MAX_HELD_BYTES };
   let form: Form;
   try {
     form = await readForm(Readable.from(chunks), type, limits);
@@ -87,10 +89,11 @@ async function check(directory: string, type: string, chunks: readonly Buffer[])
   }
   assert.deepEqual(
     readdirSync(directory).sort(),
-    [...form.files.values()].map(({ path }) => path.slice(directory.length + 1)).sort(),
+    [...form.files.values()].flatMap(({ source }) => ('path' in source ? [basename(source.path)] : [])).sort(),
   );
-  for (const { path, bytes, md5 } of form.files.values()) {
-    const content = readFileSync(path);
+  for (const { source, bytes, md5 } of form.files.values()) {
+    const content = bytesOf(source);
+    assert.equal('content' in source, bytes <= MAX_HELD_BYTES);
     assert.deepEqual([content.length, createHash('md5').update(content).digest('hex')], [bytes, md5]);
     assert.ok(bytes <= MAX_FILE_BYTES);
   }
@@ -115,7 +118,7 @@ test('a form is read as it was written, however it is cut on its way', async (t)
         assert.equal(form.fields.get(partName), text);
       } else {
         const file: UploadedFile = form.files.get(partName)!;
-        assert.deepEqual([file.fileName, readFileSync(file.path)], [fileName, Buffer.from(content)]);
+        assert.deepEqual([file.fileName, bytesOf(file.source)], [fileName, Buffer.from(content)]);
       }
     }
     assert.equal(form.fields.size + form.files.size, parts.length);

@@ -106,7 +106,7 @@ export async function openFunctionsRig(cleaner: Cleaner, listener: FunctionsRigL
     const bytes = typeof content === 'string' ? Buffer.from(content) : zipOf(content);
     const path = join(uploads, `upload${uploadCount++}`);
     writeFileSync(path, bytes);
-    return { path, md5: createHash('md5').update(bytes).digest('hex') };
+    return { source: { path }, md5: createHash('md5').update(bytes).digest('hex') };
   };
   /** A function of one file, `main.py`. */
   const create = (content = 'def main(): pass', fields: Partial<FunctionRequest> = {}, caller = ANYBODY) =>

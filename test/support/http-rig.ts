@@ -15,6 +15,8 @@ interface Cleaner {
 export interface HttpRigOptions extends Partial<Omit<ExchangeOptions, 'uploads' | 'onFault'>> {
   readonly cors?: Partial<CorsOptions>;
   readonly maxFileBytes?: number;
+  /** Of an upload in memory; by default all go to disk. */
+  readonly maxHeldBytes?: number;
 }
 
 export type HttpRig = Awaited<ReturnType<typeof startHttpServer>>;
@@ -26,13 +28,13 @@ export function route(method: Method, pattern: string, handle: (exchange: Exchan
 
 /** The real HTTP server with a test's routes, on a port that the system chose. */
 export async function startHttpServer(cleaner: Cleaner, routes: readonly Route[], options: HttpRigOptions = {}) {
-  const { cors, maxFileBytes = 100_000, ...others } = options;
+  const { cors, maxFileBytes = 100_000, maxHeldBytes = 0, ...others } = options;
   const directory = join(emptyFolder(cleaner), 'uploads');
   mkdirSync(directory);
   const faults: { readonly cause: unknown; readonly message: string }[] = [];
   const server = new HttpServer({
     maxBodyBytes: 1_000,
-    uploads: { directory, maxFileBytes },
+    uploads: { directory, maxFileBytes, maxHeldBytes },
     isBehindProxy: false,
     onFault: (cause, message) => void faults.push({ cause, message }),
     ...others,

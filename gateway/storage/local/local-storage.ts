@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { copyFile, mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { FileSource } from '../../file-source.ts';
 import type { PackageKey, PackageStorage, StoredFile } from '../package-storage.ts';
 
 /** File systems take 255 bytes, and a suffix must find room. */
@@ -15,8 +16,8 @@ export class LocalStorage implements PackageStorage {
     this.#directory = directory;
   }
 
-  putZip(key: PackageKey, path: string): Promise<void> {
-    return moveTo(path, this.#zipPath(key));
+  putZip(key: PackageKey, source: FileSource): Promise<void> {
+    return put(source, this.#zipPath(key));
   }
 
   openZip(key: PackageKey): Promise<StoredFile | undefined> {
@@ -35,8 +36,8 @@ export class LocalStorage implements PackageStorage {
     await rmdir(dirname(path)).catch(() => undefined); // the function's folder, with its last package
   }
 
-  putTar(digest: string, path: string): Promise<void> {
-    return moveTo(path, this.#tarPath(digest));
+  putTar(digest: string, source: FileSource): Promise<void> {
+    return put(source, this.#tarPath(digest));
   }
 
   openTar(digest: string): Promise<StoredFile | undefined> {
@@ -52,8 +53,13 @@ export class LocalStorage implements PackageStorage {
   }
 
   #tarPath(digest: string): string {
-    return join(this.#directory, 'tars', `${folderName(digest)}.tar`);
+    return join(tarFolderOf(this.#directory), `${folderName(digest)}.tar`);
   }
+}
+
+/** An agent on this machine reads `<sha256>.tar` there by itself. */
+export function tarFolderOf(directory: string): string {
+  return join(directory, 'tars');
 }
 
 /** Any text as one part of a path: no `..`, no slash and not too long, whatever a project is called. */
@@ -71,6 +77,29 @@ async function openFile(path: string): Promise<StoredFile | undefined> {
   } catch (error) {
     await file.close();
     throw error;
+  }
+}
+
+/** What is in memory is small: writing it at once takes less than handing each step to another thread. */
+async function put(source: FileSource, to: string): Promise<void> {
+  if ('path' in source) return moveTo(source.path, to);
+  const partial = `${to}.${randomUUID()}.partial`;
+  try {
+    writeNew(partial, source.content);
+    renameSync(partial, to);
+  } catch (error) {
+    rmSync(partial, { force: true });
+    throw error;
+  }
+}
+
+function writeNew(path: string, content: Buffer): void {
+  try {
+    writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
   }
 }
 

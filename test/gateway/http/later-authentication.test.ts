@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { request as httpRequest, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -16,6 +16,7 @@ import type { Exchange } from '../../../gateway/http/exchange.ts';
 import type { Method, Route } from '../../../gateway/http/routes.ts';
 import { HttpServer } from '../../../gateway/http/server.ts';
 import { emptyFolder } from '../../support/folder.ts';
+import { bytesOf } from '../../support/file-source.ts';
 
 const ALICE: Identity = { userId: 'alice', projectId: 'demo', roles: ['member'] };
 const MIB = 1024 * 1024;
@@ -82,7 +83,7 @@ async function open(t: TestContext) {
         const file = files.get('package');
         exchange.sendJson(200, {
           name: fields.get('name'),
-          digest: file === undefined ? null : digest(readFileSync(file.path)),
+          digest: file === undefined ? null : digest(bytesOf(file.source)),
         });
       }),
     ],

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import type { Form } from '../../../gateway/http/upload-form.ts';
 import { until } from '../../support/fake-agent.ts';
 import { route, startHttpServer, type HttpRigOptions } from '../../support/http-rig.ts';
+import { bytesOf } from '../../support/file-source.ts';
 
 const MAX_FILE_BYTES = 100_000;
 
@@ -17,8 +18,8 @@ async function open(t: TestContext, options: HttpRigOptions = {}) {
       route('POST', '/form', async (exchange) => {
         const form = await exchange.form();
         forms.push(form);
-        const files = [...form.files].map(([name, { path, fileName, bytes, md5 }]) => {
-          const content = readFileSync(path);
+        const files = [...form.files].map(([name, { source, fileName, bytes, md5 }]) => {
+          const content = bytesOf(source);
           assert.deepEqual([content.length, createHash('md5').update(content).digest('hex')], [bytes, md5]);
           return [name, fileName, content.toString('base64')];
         });
@@ -79,6 +80,31 @@ test('a file part without a name of its file, but with the type of bytes, is a f
   const { multipart } = await open(t);
   const { json } = await multipart([`${field('package')}\nContent-Type: application/octet-stream`, 'x']);
   assert.deepEqual(json, { fields: [], files: [['package', '', base64('x')]] });
+});
+
+test('a small file is held in memory, a larger one is on disk', async (t) => {
+  const { multipart, forms, received } = await open(t, { maxHeldBytes: 1_000 });
+  for (const bytes of [0, 1, 1_000, 1_001, 50_000]) {
+    const { status } = await multipart([file('package'), randomBytes(bytes)]);
+    assert.equal(status, 200);
+    assert.equal('content' in forms.at(-1)!.files.get('package')!.source, bytes <= 1_000);
+  }
+  await until(() => received().length === 0, 'the removal of the uploads');
+});
+
+test('files that find no room in memory go to disk', async (t) => {
+  const { multipart, forms, received } = await open(t, {
+    maxHeldBytes: 32 * 1024 * 1024,
+    maxFileBytes: 32 * 1024 * 1024,
+  });
+  for (let round = 0; round < 3; round++) {
+    const { status } = await multipart([file('package'), Buffer.alloc(17 * 1024 * 1024)]);
+    assert.equal(status, 200);
+    assert.ok('path' in forms.at(-1)!.files.get('package')!.source);
+    await multipart([file('package'), Buffer.alloc(9 * 1024 * 1024)]); // finds room each time: it was given back
+    assert.ok('content' in forms.at(-1)!.files.get('package')!.source);
+  }
+  await until(() => received().length === 0, 'the removal of the uploads');
 });
 
 test('an empty file is a file', async (t) => {

@@ -8,6 +8,7 @@ import { list } from 'tar';
 import { QinlingError } from '../../../gateway/errors.ts';
 import { PackageBuilder } from '../../../gateway/packages/package-builder.ts';
 import { craftZip, type CraftedEntry } from '../../support/crafted-zip.ts';
+import { bytesOf } from '../../support/file-source.ts';
 import { emptyFolder } from '../../support/folder.ts';
 
 const LIMITS = { maxUnpackedBytes: 4 * 1024 * 1024, maxEntries: 100 };
@@ -20,18 +21,29 @@ function rig(t: TestContext, limits = LIMITS) {
   mkdirSync(tars);
   const builder = new PackageBuilder(tars, limits);
   const zipPath = join(folder, 'package.zip');
-  const build = (zip: Uint8Array, entry = 'main.main') => {
+  let count = 0;
+  /** Of the zip on disk and of the zip in memory: it makes no difference. */
+  const build = async (zip: Uint8Array, entry = 'main.main') => {
     writeFileSync(zipPath, zip);
-    return builder.build(zipPath, entry);
+    const { source, digest } = await builder.build({ path: zipPath }, entry);
+    const fromMemory = await builder.build({ content: Buffer.from(zip) }, entry);
+    assert.equal(fromMemory.digest, digest);
+    assert.deepEqual(bytesOf(fromMemory.source), bytesOf(source));
+    const path = join(folder, `built${count++}.tar`);
+    writeFileSync(path, bytesOf(source));
+    return { path, digest, isInMemory: 'content' in source };
   };
   const refuse = async (zip: Uint8Array, text: string | RegExp) => {
-    await assert.rejects(build(zip), (error) => {
-      assert.ok(error instanceof QinlingError, String(error));
-      assert.equal(error.httpStatus, 400);
-      if (typeof text === 'string') assert.equal(error.message, text);
-      else assert.match(error.message, text);
-      return true;
-    });
+    writeFileSync(zipPath, zip);
+    for (const source of [{ path: zipPath }, { content: Buffer.from(zip) }]) {
+      await assert.rejects(builder.build(source, 'main.main'), (error) => {
+        assert.ok(error instanceof QinlingError, String(error));
+        assert.equal(error.httpStatus, 400);
+        if (typeof text === 'string') assert.equal(error.message, text);
+        else assert.match(error.message, text);
+        return true;
+      });
+    }
     assert.deepEqual(readdirSync(tars), [], 'a refused package leaves no file');
   };
   return { folder, build, refuse };
@@ -94,7 +106,6 @@ test('the same zip and root give the same tar, another root another one', async 
   const whole = await build(zip, 'missing.main');
 
   assert.equal(first.digest, again.digest);
-  assert.notEqual(first.path, again.path);
   assert.deepEqual(
     contentOf(first.path).map(([path]) => path),
     ['main.py', 'other.py'],
@@ -123,6 +134,24 @@ test('other programs unpack the tar, whatever its names', async (t) => {
   const script = 'import json, sys, tarfile; print(json.dumps(tarfile.open(sys.argv[1]).getnames()))';
   const listed = JSON.parse(execFileSync('python3', ['-c', script, path], { encoding: 'utf8' })) as string[];
   assert.deepEqual(listed, names);
+});
+
+test('only a large tar is a file', async (t) => {
+  const { build } = rig(t);
+  const small = await build(craftZip([{ name: 'main.py', data: Buffer.alloc(250_000), isDeflated: true }]));
+  const large = await build(craftZip([{ name: 'main.py', data: Buffer.alloc(1_000_000), isDeflated: true }]));
+
+  assert.deepEqual([small.isInMemory, large.isInMemory], [true, false]);
+  assert.equal(contentOf(large.path)[0]![3].length, 1_000_000);
+});
+
+test('a large tar that was begun is gone when its zip turns out to be damaged', async (t) => {
+  const { refuse } = rig(t);
+  const large = { name: 'large', data: Buffer.alloc(1_000_000), isDeflated: true };
+  await refuse(
+    craftZip([large, { name: 'damaged', data: 'x'.repeat(100), isDeflated: true, claimedBytes: 99 }]),
+    'Package is refused: "damaged" is damaged.',
+  );
 });
 
 test('what is no zip is refused', async (t) => {

@@ -14,7 +14,7 @@ test('nobody but the gateway reads the folders', async (t) => {
   const path = join(folder, 'upload');
   writeFileSync(path, 'bytes', { mode: 0o600 });
 
-  await new LocalStorage(join(folder, 'packages')).putZip(KEY, path);
+  await new LocalStorage(join(folder, 'packages')).putZip(KEY, { path });
 
   for (const below of ['packages', 'packages/zips', 'packages/zips/default', 'packages/zips/default/a-function']) {
     assert.equal(statSync(join(folder, below)).mode & 0o077, 0, below);
@@ -28,7 +28,7 @@ test('the last package of a function takes its folder with it', async (t) => {
   for (const [index, key] of keys.entries()) {
     const path = join(folder, `upload${index}`);
     writeFileSync(path, 'bytes');
-    await storage.putZip(key, path);
+    await storage.putZip(key, { path });
   }
 
   await storage.deleteZip(keys[0]!);
@@ -51,7 +51,7 @@ test('an upload on another file system is taken over too', async (t) => {
   writeFileSync(path, 'bytes');
   const storage = new LocalStorage(folder);
 
-  await storage.putZip(KEY, path);
+  await storage.putZip(KEY, { path });
 
   assert.equal(await text((await storage.openZip(KEY))!.stream), 'bytes');
   assert.deepEqual(readdirSync(foreign), []);
