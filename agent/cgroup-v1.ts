@@ -1,8 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CPU_PERIOD_MICROS, cpuQuotaMicros, type CgroupLayout } from './cgroup-layout.ts';
+import { cpuQuotaMicros, type CgroupLayout } from './cgroup-layout.ts';
 
 const CONTROLLERS = ['memory', 'cpu', 'pids'] as const;
+/** Of memory and swap together; there where the kernel counts it. */
+const SWAP_LIMIT = 'memory.memsw.limit_in_bytes';
 
 /** Control groups of version 1 below `root`; undefined where there are none. */
 export function findCgroupsV1(root: string, own: Readonly<Record<string, string>>): CgroupLayout | undefined {
@@ -13,16 +15,20 @@ export function findCgroupsV1(root: string, own: Readonly<Record<string, string>
     const above = join(hierarchy, own[controller] ?? '');
     parents.push(existsSync(above) ? above : hierarchy); // in a container /proc may tell the host's path
   }
-  return { parents, prepare: () => undefined, limit };
+  const countsSwap = existsSync(join(parents[0]!, SWAP_LIMIT));
+  return {
+    parents,
+    prepare: () => undefined,
+    limit: (paths, memoryBytes, cpuMillicores) => limit(paths, memoryBytes, cpuMillicores, countsSwap),
+  };
 }
 
-function limit(paths: readonly string[], memoryBytes: number, cpuMillicores: number): void {
+/** A group's CPU period is CPU_PERIOD_MICROS from the start. */
+function limit(paths: readonly string[], memoryBytes: number, cpuMillicores: number, countsSwap: boolean): void {
   const [memory, cpu] = paths;
   const usedBytes = Number(readFileSync(join(memory!, 'memory.usage_in_bytes'), 'utf8'));
   const limitBytes = String(usedBytes + memoryBytes);
   writeFileSync(join(memory!, 'memory.limit_in_bytes'), limitBytes);
-  const withSwap = join(memory!, 'memory.memsw.limit_in_bytes'); // where the kernel counts swap
-  if (existsSync(withSwap)) writeFileSync(withSwap, limitBytes);
-  writeFileSync(join(cpu!, 'cpu.cfs_period_us'), String(CPU_PERIOD_MICROS));
+  if (countsSwap) writeFileSync(join(memory!, SWAP_LIMIT), limitBytes);
   writeFileSync(join(cpu!, 'cpu.cfs_quota_us'), String(cpuQuotaMicros(cpuMillicores)));
 }

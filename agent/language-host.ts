@@ -11,6 +11,8 @@ import type { FoundRuntime } from './runtime-catalog.ts';
 
 const FIRST_RESTART_MS = 100;
 const LAST_RESTART_MS = 10_000;
+/** A loaded child gets its first invocation within a few milliseconds; its successor is made after that. */
+const REFILL_DELAY_MS = 10;
 const EMPTY = Buffer.alloc(0);
 
 export interface LanguageHostOptions {
@@ -62,6 +64,7 @@ export class LanguageHost {
   /** Delay before the next child after one that never became ready; 0 while all is well. */
   #respawnMs = 0;
   #respawnTimer: NodeJS.Timeout | undefined;
+  #refillTimer: NodeJS.Timeout | undefined;
   #nextScratch = 0;
   #isClosed = false;
 
@@ -101,7 +104,7 @@ export class LanguageHost {
       child.kill();
       throw error;
     } finally {
-      this.#fill(); // its successor: only now, so that making it does not slow the load
+      this.#refillSoon();
     }
     this.#limit(child, spec);
     return child;
@@ -112,6 +115,7 @@ export class LanguageHost {
     this.#isClosed = true;
     clearTimeout(this.#restartTimer);
     clearTimeout(this.#respawnTimer);
+    clearTimeout(this.#refillTimer);
     for (const wake of this.#waiting.splice(0)) wake(undefined);
     await this.#starting?.end();
     for (const member of this.#members.values()) this.#bury(member, lostExit());
@@ -144,6 +148,15 @@ export class LanguageHost {
     if (this.#parent === undefined || this.#isClosed || this.#respawnTimer !== undefined) return;
     const wanted = this.#options.prewarmed + this.#waiting.length;
     for (let count = this.#idle.length + this.#spawning; count < wanted; count++) this.#spawn();
+  }
+
+  /** The successor of a loaded child: making it takes a processor that the first invocation needs. */
+  #refillSoon(): void {
+    if (this.#idle.length === 0) return this.#fill();
+    this.#refillTimer ??= setTimeout(() => {
+      this.#refillTimer = undefined;
+      this.#fill();
+    }, REFILL_DELAY_MS).unref();
   }
 
   #fillLater(): void {

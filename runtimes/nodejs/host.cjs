@@ -6,6 +6,7 @@
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
+const os = require('node:os');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 
@@ -208,13 +209,14 @@ function makeChild(children, spec, send) {
     });
     if (child.pid === undefined) return;
     for (const group of spec.groups) fs.writeFileSync(group, String(child.pid));
-    children.set(name, { pid: child.pid, uid, log, scratch, followed: 0, told: 0 });
+    children.set(name, { pid: child.pid, uid, groups: spec.groups, log, scratch, followed: 0, told: 0 });
     send(frame(Kind.Spawned, text(name), u32(child.pid)));
     child.on('exit', async (code, signal) => {
-      await killTree(child.pid, uid); // what it left behind; its user id is free for another child once we report
+      // What it left behind; its user id is free for another child once we report.
+      await killOthers({ pid: child.pid, uid, groups: spec.groups });
       children.delete(name);
       const how = signal === null ? How.Exited : How.Signal;
-      const number = signal === null ? code : (require('node:os').constants.signals[signal] ?? 0);
+      const number = signal === null ? code : (os.constants.signals[signal] ?? 0);
       const rest = bytes(readLog(log));
       fs.closeSync(log);
       fs.rmSync(scratch, { recursive: true, force: true });
@@ -252,7 +254,25 @@ function readLog(log, size = fs.fstatSync(log).size) {
 }
 
 function killChild(child) {
-  if (child !== undefined) void killTree(child.pid, child.uid);
+  if (child === undefined) return;
+  if (child.uid !== LEAVE) signal(child.pid, 'SIGKILL'); // it makes no more processes
+  void killOthers(child);
+}
+
+/** Kills whatever a child started that is dead, or is dying. Resolves when the signals are out. */
+async function killOthers(child) {
+  if (child.uid === LEAVE) return killTree(child.pid, child.uid);
+  if (hasOthers(child)) return killUser(child.uid);
+}
+
+/** False where its control group holds nothing else, as it mostly does: that spares the processes of killUser. */
+function hasOthers({ pid, groups }) {
+  try {
+    const pids = fs.readFileSync(groups[0], 'latin1').split('\n');
+    return pids.some((other) => other !== '' && Number(other) !== pid);
+  } catch {
+    return true; // there is no group
+  }
 }
 
 /**
@@ -340,12 +360,24 @@ function runChild(socketPath, name, uid, gid) {
     }
     process.argv.length = 2;
     cleanEnvironment();
+    void warmUp(child);
   });
   socket.on('error', () => undefined);
   socket.on('close', () => process.reallyExit(0));
   readFrames(socket, (kind, fields) => child.handle(kind, fields));
   process.on('uncaughtException', (error) => child.onStrayError(error));
   process.on('unhandledRejection', (error) => child.onStrayError(error));
+}
+
+/** Does once what a load and a call do, before there is one: the first time takes several times as long. */
+async function warmUp(child) {
+  await findFunction(path.dirname(os.devNull), `${path.basename(os.devNull)}.main`).catch(() => undefined);
+  delete require.cache[os.devNull]; // an empty module
+  module.children.length = 0;
+  child.entry = (_context, input) => input;
+  await child.call({ executionId: '', input: '{"name": "value"}' });
+  child.entry = undefined;
+  takeLog();
 }
 
 /** The shell that set the limits may have added variables of its own. */
