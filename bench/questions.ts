@@ -1,0 +1,8 @@
+import { coldStart } from './cold-start.bench.ts';
+import { lists } from './lists.bench.ts';
+import { longLists } from './long-lists.bench.ts';
+import type { Question } from './question.ts';
+import { warmInvoke } from './warm-invoke.bench.ts';
+
+/** All questions, in the order in which they are asked. */
+export const QUESTIONS: readonly Question[] = [warmInvoke, coldStart, lists, longLists];
