@@ -1,3 +1,4 @@
+import { addedLatency } from './added-latency.bench.ts';
 import { coldStart } from './cold-start.bench.ts';
 import { lists } from './lists.bench.ts';
 import { longLists } from './long-lists.bench.ts';
@@ -5,4 +6,4 @@ import type { Question } from './question.ts';
 import { warmInvoke } from './warm-invoke.bench.ts';
 
 /** All questions, in the order in which they are asked. */
-export const QUESTIONS: readonly Question[] = [warmInvoke, coldStart, lists, longLists];
+export const QUESTIONS: readonly Question[] = [warmInvoke, addedLatency, coldStart, lists, longLists];
