@@ -1,10 +1,11 @@
 import { addedLatency } from './added-latency.bench.ts';
 import { bodies } from './bodies.bench.ts';
 import { coldStart } from './cold-start.bench.ts';
+import { fairness } from './fairness.bench.ts';
 import { lists } from './lists.bench.ts';
 import { longLists } from './long-lists.bench.ts';
 import type { Question } from './question.ts';
 import { warmInvoke } from './warm-invoke.bench.ts';
 
 /** All questions, in the order in which they are asked. */
-export const QUESTIONS: readonly Question[] = [warmInvoke, addedLatency, bodies, coldStart, lists, longLists];
+export const QUESTIONS: readonly Question[] = [warmInvoke, addedLatency, bodies, fairness, coldStart, lists, longLists];
