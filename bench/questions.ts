@@ -1,4 +1,5 @@
 import { addedLatency } from './added-latency.bench.ts';
+import { asynchronous } from './async.bench.ts';
 import { bodies } from './bodies.bench.ts';
 import { coldStart } from './cold-start.bench.ts';
 import { fairness } from './fairness.bench.ts';
@@ -8,4 +9,13 @@ import type { Question } from './question.ts';
 import { warmInvoke } from './warm-invoke.bench.ts';
 
 /** All questions, in the order in which they are asked. */
-export const QUESTIONS: readonly Question[] = [warmInvoke, addedLatency, bodies, fairness, coldStart, lists, longLists];
+export const QUESTIONS: readonly Question[] = [
+  warmInvoke,
+  addedLatency,
+  bodies,
+  fairness,
+  coldStart,
+  asynchronous,
+  lists,
+  longLists,
+];
