@@ -6,6 +6,7 @@ import { fairness } from './fairness.bench.ts';
 import { lists } from './lists.bench.ts';
 import { longLists } from './long-lists.bench.ts';
 import type { Question } from './question.ts';
+import { records } from './records.bench.ts';
 import { warmInvoke } from './warm-invoke.bench.ts';
 
 /** All questions, in the order in which they are asked. */
@@ -16,6 +17,7 @@ export const QUESTIONS: readonly Question[] = [
   fairness,
   coldStart,
   asynchronous,
+  records,
   lists,
   longLists,
 ];
