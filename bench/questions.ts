@@ -3,10 +3,12 @@ import { asynchronous } from './async.bench.ts';
 import { bodies } from './bodies.bench.ts';
 import { coldStart } from './cold-start.bench.ts';
 import { fairness } from './fairness.bench.ts';
+import { links } from './links.bench.ts';
 import { lists } from './lists.bench.ts';
 import { longLists } from './long-lists.bench.ts';
 import type { Question } from './question.ts';
 import { records } from './records.bench.ts';
+import { routing } from './routing.bench.ts';
 import { warmInvoke } from './warm-invoke.bench.ts';
 
 /** All questions, in the order in which they are asked. */
@@ -18,6 +20,8 @@ export const QUESTIONS: readonly Question[] = [
   coldStart,
   asynchronous,
   records,
+  routing,
+  links,
   lists,
   longLists,
 ];
