@@ -9,7 +9,7 @@ import { Product } from './product.ts';
 import { Asked, type Question, type QuestionOptions } from './question.ts';
 import { SimulatedProduct } from './simulated-product.ts';
 import type { Goal, Row, Table } from './table.ts';
-import { Zipf, seededRandom } from './zipf.ts';
+import { Zipf, seededRandom, shuffle } from './zipf.ts';
 
 interface Size extends RoundOptions {
   /** How many functions are known, in one product each. */
@@ -34,8 +34,10 @@ const SHORT_SIZE: Size = {
   rounds: 2,
   roundSeconds: 1,
 };
-/** A worker for each function, so that the road to it is measured and not the change of workers. */
-const WORKERS_EACH = 1_024;
+/** The calls go to so many agents, whatever the number of functions: what goes to one at the same time is cheaper. */
+const AGENTS = 100;
+/** A worker for each function and some more, so that the road to it is measured and not the change of workers. */
+const WORKERS_A_FUNCTION = 1.02;
 const CONNECTIONS = 64;
 const WARM_UP_SECONDS = 3;
 const CALLS = 200_000;
@@ -73,11 +75,11 @@ export const routing: Question = {
 };
 
 async function measureCalls(cleanUp: CleanUp, size: Size, print: (text: string) => void): Promise<Measured[]> {
-  const agents = Math.ceil(size.functions.at(-1)! / WORKERS_EACH); // the same for all: their memory is not the functions'
   const opened = [];
   for (const functions of size.functions) {
-    print(`${functions} functions: a product with ${agents} simulated agents`);
-    const simulated = await SimulatedProduct.start(cleanUp, { functions, agents, workersEach: WORKERS_EACH });
+    print(`${functions} functions: a product with ${AGENTS} simulated agents`);
+    const workersEach = Math.ceil((functions * WORKERS_A_FUNCTION) / AGENTS);
+    const simulated = await SimulatedProduct.start(cleanUp, { functions, agents: AGENTS, workersEach });
     await callFor(simulated, [0], WARM_UP_SECONDS); // what calls themselves take is not the functions'
     const before = await simulated.observer.observeCollected();
     await callEach(simulated);
@@ -112,8 +114,13 @@ function callFor(
 }
 
 function subjectOf(functions: number, simulated: SimulatedProduct): Subject<LoadResult> {
-  const zipf = new Zipf(functions, 1, seededRandom(SEED));
-  const order = Array.from({ length: CALLS }, () => zipf.next());
+  const random = seededRandom(SEED);
+  const places = shuffle(
+    Array.from({ length: functions }, (_, place) => place),
+    random,
+  ); // so that those called often are not all on the agents that came first
+  const zipf = new Zipf(functions, 1, random);
+  const order = Array.from({ length: CALLS }, () => places[zipf.next()]!);
   return { name: String(functions), measure: (durationSeconds) => callFor(simulated, order, durationSeconds) };
 }
 
@@ -171,8 +178,8 @@ function callTable(measured: readonly Measured[], { rounds, roundSeconds }: Size
           spreadOf(own.map(({ p99Ms }) => p99Ms)),
           before.rssBytes / MIB,
           after.rssBytes / MIB,
-          isMany ? (after.rssBytes - before.rssBytes) / functions / KIB : undefined,
-          isMany ? (after.heapBytes - before.heapBytes) / functions / KIB : undefined,
+          isMany ? (after.rssBytes - before.rssBytes) / functions / KIB : null,
+          isMany ? (after.heapBytes - before.heapBytes) / functions / KIB : null,
         ],
       };
     }),

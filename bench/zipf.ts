@@ -9,6 +9,16 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
+/** The values in an order of chance. */
+export function shuffle<Value>(values: readonly Value[], random: () => number): Value[] {
+  const shuffled = [...values];
+  for (let last = shuffled.length - 1; last > 0; last--) {
+    const other = Math.floor(random() * (last + 1));
+    [shuffled[last], shuffled[other]] = [shuffled[other]!, shuffled[last]!];
+  }
+  return shuffled;
+}
+
 /** Zipf's law, by which calls of many functions spread: the one of rank k is called 1 / (k + 1) ** exponent as often as the first. */
 export class Zipf {
   /** Share of the calls that go to this rank or one before it. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Zipf, seededRandom } from '../../bench/zipf.ts';
+import { Zipf, seededRandom, shuffle } from '../../bench/zipf.ts';
 
 test('a rank is drawn as often as the law says', () => {
   const [count, draws] = [10, 200_000];
@@ -32,5 +32,25 @@ test('the same seed gives the same numbers, all between 0 and 1', () => {
         assert.ok(value >= 0 && value < 1);
       }
     }),
+  );
+});
+
+test('a shuffle keeps every value, and puts each anywhere', () => {
+  const values = Array.from({ length: 8 }, (_, index) => index);
+  const random = seededRandom(7);
+  const seen = values.map(() => new Set<number>());
+
+  for (let round = 0; round < 500; round++) {
+    const shuffled = shuffle(values, random);
+    assert.deepEqual(
+      shuffled.toSorted((a, b) => a - b),
+      values,
+    );
+    for (const [place, value] of shuffled.entries()) seen[place]!.add(value);
+  }
+
+  assert.deepEqual(
+    seen.map(({ size }) => size),
+    Array.from(values, () => values.length),
   );
 });
