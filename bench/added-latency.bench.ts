@@ -39,7 +39,7 @@ export const addedLatency: Question = {
     });
     const rows = subjects.map(({ name }, at): Row => {
       const latencies = rounds[at]!;
-      const ownAdded = added.find(({ language }) => language === name)?.spread;
+      const ownAdded = added.find(({ language }) => language === name)?.spread ?? null;
       return {
         name,
         cells: [spreadOf(latencies.map(({ p50Ms }) => p50Ms)), spreadOf(latencies.map(({ p99Ms }) => p99Ms)), ownAdded],

@@ -60,10 +60,10 @@ export const asynchronous: Question = {
         name,
         cells: [
           spreadOf(own.map((round) => round.requestsPerSecond)),
-          shares[at],
+          shares[at]!,
           spreadOf(own.map(({ p99Ms }) => p99Ms)),
-          accepted.length === 0 ? undefined : spreadOf(accepted.map(({ drainedPerSecond }) => drainedPerSecond)),
-          accepted.length === 0 ? undefined : spreadOf(accepted.map(({ afterMs }) => afterMs / 1000)),
+          accepted.length === 0 ? null : spreadOf(accepted.map(({ drainedPerSecond }) => drainedPerSecond)),
+          accepted.length === 0 ? null : spreadOf(accepted.map(({ afterMs }) => afterMs / 1000)),
         ],
       };
     });

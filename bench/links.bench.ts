@@ -77,8 +77,8 @@ function memoryTable(one: Quiet, all: Quiet, size: Size): Table {
     cells: [
       observation.rssBytes / MIB,
       observation.heapBytes / MIB,
-      isAll ? kibOfLink(one, all, size, 'rssBytes') : undefined,
-      isAll ? kibOfLink(one, all, size, 'heapBytes') : undefined,
+      isAll ? kibOfLink(one, all, size, 'rssBytes') : null,
+      isAll ? kibOfLink(one, all, size, 'heapBytes') : null,
       cpuMsPerSecond,
     ],
   });

@@ -3,21 +3,24 @@ import { CleanUp } from './clean-up.ts';
 import { describeMachine } from './machine.ts';
 import { Asked, type Answer, type Question } from './question.ts';
 import { QUESTIONS } from './questions.ts';
-import { writeResult } from './results.ts';
+import { writeReport } from './report.ts';
+import { readLastResults, writeResult } from './results.ts';
 import { formatGoal, formatTable } from './table.ts';
 
 const EXIT_INTERRUPTED = 130;
 const DEFAULT_MINUTES = 5;
 
-const HELP = `npm run bench -- [--short] [--minutes N] [QUESTION...]
+const HELP = `npm run bench -- [--short] [--minutes N] [QUESTION...] | --report
 
 Questions (without any: all but those that are only asked by name):
 ${QUESTIONS.map(describe).join('')}
   --short      fewer and shorter rounds, less than two minutes in all; to notice what is badly wrong, not to publish
   --minutes N  how long soak takes (${DEFAULT_MINUTES})
+  --report     make the page anew, and measure nothing
   --help       this text
 
-The numbers of each run go to bench/results/ as JSON. bench/README.md tells how to read them.
+The numbers of each run go to bench/results/ as JSON, the last ones of each question to the page bench/report.html.
+bench/README.md tells how to read them.
 `;
 
 function describe({ name, help, asked, duration, shortDuration }: Question): string {
@@ -31,11 +34,13 @@ async function main(): Promise<void> {
     options: {
       short: { type: 'boolean', default: false },
       minutes: { type: 'string', default: String(DEFAULT_MINUTES) },
+      report: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
     allowPositionals: true,
   });
   if (values.help) return print(HELP);
+  if (values.report) return printReport();
   const asked = choose(positionals, values.short);
   const minutes = Number(values.minutes);
   if (!(minutes > 0)) throw new Error('--minutes must be a number above zero');
@@ -56,6 +61,11 @@ async function main(): Promise<void> {
       fail(`${name} has no answer`, error); // the others may have
     }
   }
+  printReport();
+}
+
+function printReport(): void {
+  print(`the page: ${writeReport(readLastResults(QUESTIONS.map(({ name }) => name)))}\n`);
 }
 
 function choose(names: readonly string[], isShort: boolean): readonly Question[] {

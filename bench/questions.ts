@@ -9,6 +9,7 @@ import { longLists } from './long-lists.bench.ts';
 import type { Question } from './question.ts';
 import { records } from './records.bench.ts';
 import { routing } from './routing.bench.ts';
+import { soak } from './soak.bench.ts';
 import { warmInvoke } from './warm-invoke.bench.ts';
 
 /** All questions, in the order in which they are asked. */
@@ -24,4 +25,5 @@ export const QUESTIONS: readonly Question[] = [
   links,
   lists,
   longLists,
+  soak,
 ];

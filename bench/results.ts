@@ -22,14 +22,14 @@ export function writeResult(result: Result): string {
   return path;
 }
 
-/** The last result of each question: one in full before a short one, however old. */
-export function readLastResults(folder = FOLDER): Result[] {
+/** The last result of each of these questions, in their order: one in full before a short one, however old. */
+export function readLastResults(questions: readonly string[], folder = FOLDER): Result[] {
   const last = new Map<string, Result>();
   for (const result of readAll(folder)) {
     const known = last.get(result.question);
     if (known === undefined || isBetter(result, known)) last.set(result.question, result);
   }
-  return [...last.values()];
+  return questions.flatMap((name) => last.get(name) ?? []);
 }
 
 function isBetter(one: Result, other: Result): boolean {

@@ -3,7 +3,7 @@ import { formatSpread, type Spread } from './harness.ts';
 /** What questions answer with: tables of numbers, the same for the terminal, the README and the page. */
 
 /** A number, one with its spread, a remark, or nothing. */
-export type Cell = number | Spread | string | undefined;
+export type Cell = number | Spread | string | null;
 
 export interface Column {
   /** With its unit. */
@@ -49,8 +49,9 @@ export function formatGoal(goal: Goal): string {
   return `${isMet(goal) ? 'met' : 'MISSED'}: ${name}: ${value.toFixed(digits)}, goal ${is} ${bound}`;
 }
 
-export function formatCell(cell: Cell, digits: number): string {
-  if (cell === undefined) return '';
+/** A row may end early. */
+export function formatCell(cell: Cell | undefined, digits: number): string {
+  if (cell === null || cell === undefined) return '';
   if (typeof cell === 'string') return cell;
   return typeof cell === 'number' ? cell.toFixed(digits) : formatSpread(cell, digits);
 }
