@@ -45,7 +45,8 @@ ${results.map(section).join('\n')}
 }
 
 function goalsOf(results: readonly Result[]): string {
-  const all = results.flatMap(({ question, goals = [] }) => goals.map((goal) => ({ question, goal })));
+  const inFull = results.filter(({ isShort }) => !isShort);
+  const all = inFull.flatMap(({ question, goals = [] }) => goals.map((goal) => ({ question, goal })));
   if (all.length === 0) return '';
   const met = all.filter(({ goal }) => isMet(goal)).length;
   const items = all.map(({ question, goal }) => goalItem(goal, `${question}: `));

@@ -1,13 +1,13 @@
 /** Charts as inline SVG: no library, readable without scripts. Lengths are pixels. */
 
-const WIDTH = 860;
-const LABEL_WIDTH = 280;
+const WIDTH = 900;
+const LABEL_WIDTH = 320;
 const VALUE_WIDTH = 150;
 const BAR_HEIGHT = 18;
 const ROW_HEIGHT = 26;
 const LINE_HEIGHT = 200;
 const MARGIN = 8;
-const LABEL_LETTERS = 44;
+const LABEL_LETTERS = 46;
 const AXIS_WIDTH = 70;
 
 export interface Bar {

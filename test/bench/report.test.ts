@@ -24,8 +24,9 @@ test('a page has every number of a result, and nothing from elsewhere', () => {
   assert.doesNotMatch(page, /<script|@import|url\(/);
 });
 
-test('a short run says so', () => {
+test('a short run says so, and meets no goals', () => {
   assert.match(renderReport([result({ isShort: true })]), /no numbers to publish/);
+  assert.doesNotMatch(renderReport([result({ isShort: true })]), /Goals:/);
   assert.doesNotMatch(renderReport([result()]), /no numbers to publish/);
 });
 
