@@ -1,7 +1,7 @@
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder } from '../test/support/server.ts';
+import { bytesIn } from './folder-size.ts';
 import { spreadOf } from './harness.ts';
 import { LANGUAGES } from './hello.ts';
 import { childrenOf, descendantsOf, heldBy } from './process-tree.ts';
@@ -87,15 +87,6 @@ function sample(pid: number, folder: string, seconds: number): Sample {
     databaseMib: bytesIn(join(folder, 'data'), (path) => /\.sqlite(-wal|-shm)?$/.test(path)) / MIB,
     packagesMib: bytesIn(join(folder, 'data'), (path) => path.includes('/packages/')) / MIB,
   };
-}
-
-function bytesIn(folder: string, isMeant: (path: string) => boolean): number {
-  let bytes = 0;
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() && isMeant(path)) bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  }
-  return bytes;
 }
 
 interface Growth {
