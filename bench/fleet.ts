@@ -47,13 +47,16 @@ export class Fleet {
 
   static start(cleanUp: CleanUp, options: FleetOptions): Fleet {
     const child = fork(PROGRAM);
-    const ended = once(child, 'exit');
-    cleanUp.after(async () => {
-      child.kill('SIGKILL');
-      await ended;
-    });
+    const fleet = new Fleet(child, once(child, 'exit'), options.agents);
+    cleanUp.after(() => fleet.close());
     child.send(options);
-    return new Fleet(child, ended, options.agents);
+    return fleet;
+  }
+
+  /** May be called twice. */
+  async close(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
   }
 
   /** Resolves when all links are up, with the time of the last one, milliseconds since 1970. */

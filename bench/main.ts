@@ -53,7 +53,7 @@ async function main(): Promise<void> {
       const answer = await runCleanly((cleanUp) => {
         return run({ isShort: values.short, minutes, cleanUp, print: (text) => print(`${text}\n`) });
       });
-      printAnswer(answer);
+      printAnswer(answer, values.short);
       const seconds = (performance.now() - begunAtMs) / 1000;
       const path = writeResult({ question: name, isShort: values.short, machine, seconds, ...answer });
       print(`${name}: ${seconds.toFixed(0)} s, written: ${path}\n\n`);
@@ -75,10 +75,11 @@ function choose(names: readonly string[], isShort: boolean): readonly Question[]
   return QUESTIONS.filter(({ asked }) => asked === Asked.Always || (asked === Asked.NotShort && !isShort));
 }
 
-function printAnswer({ tables, goals = [], remarks = [] }: Answer): void {
+/** A short run is too short for goals. */
+function printAnswer({ tables, goals = [], remarks = [] }: Answer, isShort: boolean): void {
   for (const table of tables) print(`${formatTable(table)}\n`);
   for (const remark of remarks) print(`${remark}\n`);
-  for (const goal of goals) print(`${formatGoal(goal)}\n`);
+  for (const goal of isShort ? [] : goals) print(`${formatGoal(goal)}\n`);
 }
 
 /** Ends what was started also on Ctrl-C. */

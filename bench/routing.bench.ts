@@ -89,7 +89,7 @@ async function measureCalls(cleanUp: CleanUp, size: Size, print: (text: string) 
   const rounds = await alternate(subjects, size);
   for (const { simulated } of opened) {
     await simulated.product.checkThatAllSucceeded();
-    await simulated.product.stop(); // they would wake up beside what comes next
+    await simulated.stop(); // they would wake up beside what comes next
   }
   return opened.map(({ functions, before, after }, at) => ({ functions, before, after, rounds: rounds[at]! }));
 }

@@ -96,6 +96,12 @@ export class SimulatedProduct {
     return startedAtMs;
   }
 
+  /** Ends the product, and then its agents. */
+  async stop(): Promise<void> {
+    await this.product.stop();
+    await Promise.all(this.#fleets.map((fleet) => fleet.close()));
+  }
+
   async #startProduct(): Promise<void> {
     const environment = {
       QINLING_INTERNAL_PORT: String(this.#port),
