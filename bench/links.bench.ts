@@ -89,7 +89,7 @@ function memoryTable(one: Quiet, all: Quiet, size: Size): Table {
       { name: 'heap MiB', digits: 1 },
       { name: 'RSS a link, KiB', digits: 1 },
       { name: 'heap a link, KiB', digits: 1 },
-      { name: 'CPU ms a second, with the probe', digits: 1, isDrawn: true },
+      { name: 'CPU ms a second', digits: 2, isDrawn: true },
     ],
     rows: [row('1 link', one, false), row(`${size.links + 1} links`, all, true)],
   };

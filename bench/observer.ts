@@ -1,19 +1,22 @@
 import { get, type IncomingMessage } from 'node:http';
-import { COLLECTED, PROBE_SOCKET, type Observation } from './probe.ts';
+import { COLLECTED, PROBE_CALM, PROBE_SOCKET, type Observation } from './probe.ts';
 
 /** Asks the probe in another process. */
 export class Observer {
   readonly #socket: string;
+  readonly #isCalm: boolean;
 
-  /** `socket`: a path that is free. */
-  constructor(socket: string) {
+  /** `socket`: a path that is free. `isCalm`: memory and processor time are told, delays and turns are not. */
+  constructor(socket: string, isCalm = false) {
     this.#socket = socket;
+    this.#isCalm = isCalm;
   }
 
   /** What the observed process needs. */
   get environment(): Record<string, string> {
     const probe = new URL('./probe.js', import.meta.url);
-    return { NODE_OPTIONS: `--import=${probe.href}`, [PROBE_SOCKET]: this.#socket };
+    const own = { NODE_OPTIONS: `--import=${probe.href}`, [PROBE_SOCKET]: this.#socket };
+    return this.#isCalm ? { ...own, [PROBE_CALM]: 'true' } : own;
   }
 
   /** What it went through since it was asked last. */

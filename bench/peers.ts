@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -108,7 +108,9 @@ async function installFromPip(print: (text: string) => void): Promise<void> {
 /** Does nothing where what `list` names was installed before. */
 async function installOnce(list: string, install: () => Promise<void>): Promise<void> {
   mkdirSync(INSTALLED, { recursive: true });
-  cpSync(SOURCES, INSTALLED, { recursive: true, filter: (path) => path !== INSTALLED });
+  for (const entry of readdirSync(SOURCES, { withFileTypes: true })) {
+    if (entry.isFile()) copyFileSync(join(SOURCES, entry.name), join(INSTALLED, entry.name));
+  }
   const [done, wanted] = [join(INSTALLED, `${list}.done`), readFileSync(join(SOURCES, list))];
   if (existsSync(done) && readFileSync(done).equals(wanted)) return;
   await install();

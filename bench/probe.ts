@@ -9,6 +9,8 @@ import { isMainThread } from 'node:worker_threads';
  * memory and its work. Answers on the socket that the variable names with what was since it was asked last.
  */
 export const PROBE_SOCKET = 'BENCH_PROBE_SOCKET';
+/** Set where turns and delays are not looked at: looking takes some processor time itself. */
+export const PROBE_CALM = 'BENCH_PROBE_CALM';
 /** Asked by this path, it collects garbage first. */
 export const COLLECTED = '/collected';
 
@@ -31,7 +33,8 @@ const COLLECTIONS = 3;
 
 function observe(socket: string): void {
   const delays = monitorEventLoopDelay({ resolution: TURN_MS });
-  delays.enable();
+  const isCalm = process.env[PROBE_CALM] !== undefined;
+  if (!isCalm) delays.enable();
   let maxTurnCpuMicros = 0;
   let maxRssBytes = 0;
   let usage = process.cpuUsage();
@@ -41,8 +44,10 @@ function observe(socket: string): void {
     usage = process.cpuUsage();
   };
   const lookAtMemory = () => (maxRssBytes = Math.max(maxRssBytes, process.memoryUsage.rss()));
-  setInterval(lookAtProcessor, TURN_MS).unref();
-  setInterval(lookAtMemory, MEMORY_MS).unref();
+  if (!isCalm) {
+    setInterval(lookAtProcessor, TURN_MS).unref();
+    setInterval(lookAtMemory, MEMORY_MS).unref();
+  }
   const server = createServer((request, response) => {
     if (request.url === COLLECTED) collectGarbage();
     lookAtMemory();

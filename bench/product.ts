@@ -42,13 +42,13 @@ export class Product {
     return product;
   }
 
-  /** With a probe in its process. */
+  /** With a calm probe in its process. */
   static async startObserved(
     cleanUp: CleanUp,
     environment: Readonly<Record<string, string>> = {},
     folder = makeFolder(cleanUp).path,
   ): Promise<{ product: Product; observer: Observer }> {
-    const observer = new Observer(join(folder, `probe-${nextProbe++}`));
+    const observer = new Observer(join(folder, `probe-${nextProbe++}`), true);
     const product = await Product.start(cleanUp, { ...observer.environment, ...environment }, folder);
     return { product, observer };
   }
