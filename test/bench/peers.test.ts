@@ -5,7 +5,7 @@ import { ANSWER, callBody } from '../../bench/hello.ts';
 import { SOURCE } from '../../bench/machine.ts';
 
 interface PeerHello {
-  answerOf(body: unknown): unknown;
+  readonly answerOf: (body: unknown) => unknown;
 }
 
 test('a peer answers the same call with the same hello, in as many bytes as it is told', async (t) => {
