@@ -80,6 +80,7 @@ async function measureCalls(cleanUp: CleanUp, size: Size, print: (text: string) 
     print(`${functions} functions: a product with ${AGENTS} simulated agents`);
     const workersEach = Math.ceil((functions * WORKERS_A_FUNCTION) / AGENTS);
     const simulated = await SimulatedProduct.start(cleanUp, { functions, agents: AGENTS, workersEach });
+    await spread(simulated, AGENTS * workersEach);
     await callFor(simulated, [0], WARM_UP_SECONDS); // what calls themselves take is not the functions'
     const before = await simulated.observer.observeCollected();
     await callEach(simulated);
@@ -92,6 +93,18 @@ async function measureCalls(cleanUp: CleanUp, size: Size, print: (text: string) 
     await simulated.stop(); // they would wake up beside what comes next
   }
   return opened.map(({ functions, before, after }, at) => ({ functions, before, after, rounds: rounds[at]! }));
+}
+
+/** Gives functions all the workers that there are: a few functions would else use a few of the agents only. */
+async function spread({ product, functionIds }: SimulatedProduct, workers: number): Promise<void> {
+  const each = Math.floor(workers / functionIds.length);
+  if (each === 1) return;
+  for (const id of functionIds) {
+    const { status, text } = await product.api.request('POST', `/v1/functions/${id}/scale_up`, { count: each });
+    if (status !== 202) throw new Error(text);
+    const hasAll = (answer: object) => (answer as { workers: unknown[] }).workers.length === each;
+    await product.api.until(`/v1/functions/${id}/workers`, hasAll);
+  }
 }
 
 /** Calls every function at least once. */
