@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { DataDirectory } from '../gateway/data-directory.ts';
 import { ExecutionIds } from '../gateway/execution-id.ts';
@@ -9,7 +8,8 @@ import { writeCredentials, type KnownUser } from '../test/support/credentials.ts
 import { makeFolder, Server } from '../test/support/server.ts';
 import { finalRecord, functionRecord } from '../test/support/store-records.ts';
 import type { CleanUp } from './clean-up.ts';
-import { PROBE_SOCKET, type Observation } from './probe.ts';
+import { Observer } from './observer.ts';
+import type { Observation } from './probe.ts';
 
 const GROUP = 1_000;
 /** Functions that have executions; the others were never called. A thousand rows have a hundred of each kind below. */
@@ -27,11 +27,11 @@ export class FilledProduct {
   readonly rareText: string;
   /** Records in the middle of the lists. */
   readonly middle: Middle;
-  readonly #socket: string;
+  readonly #observer: Observer;
 
-  private constructor(url: string, socket: string, { functionId, rareText, middle }: Filling) {
+  private constructor(url: string, observer: Observer, { functionId, rareText, middle }: Filling) {
     this.url = url;
-    this.#socket = socket;
+    this.#observer = observer;
     this.functionId = functionId;
     this.rareText = rareText;
     this.middle = middle;
@@ -45,32 +45,22 @@ export class FilledProduct {
     const filling = await fill(store, rows);
     await store.close();
     data.close();
-    const socket = join(path, 'probe');
+    const observer = new Observer(join(path, 'probe'));
     mkdirSync(join(path, 'work'));
-    const probe = new URL('./probe.js', import.meta.url);
     const server = await Server.start(cleanUp, path, {
       environment: {
-        NODE_OPTIONS: `--import=${probe.href}`,
-        [PROBE_SOCKET]: socket,
+        ...observer.environment,
         QINLING_DEFAULT_LOG_LEVEL: 'warn',
         ...(user === undefined ? undefined : await guardedBy(path, user)),
       },
     });
     cleanUp.after(() => server.stop());
-    return new FilledProduct(server.url, socket, filling);
+    return new FilledProduct(server.url, observer, filling);
   }
 
   /** What its process went through since it was asked last. */
-  async observe(): Promise<Observation> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of await this.#ask()) chunks.push(chunk as Buffer);
-    return JSON.parse(Buffer.concat(chunks).toString()) as Observation;
-  }
-
-  #ask(): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      get({ socketPath: this.#socket, path: '/' }, resolve).on('error', reject);
-    });
+  observe(): Promise<Observation> {
+    return this.#observer.observe();
   }
 }
 

@@ -27,7 +27,7 @@ export async function alternate<Measurement>(
   subjects: readonly Subject<Measurement>[],
   { warmUpSeconds, rounds, roundSeconds }: RoundOptions,
 ): Promise<Measurement[][]> {
-  for (const { measure } of subjects) await measure(warmUpSeconds);
+  if (warmUpSeconds > 0) for (const { measure } of subjects) await measure(warmUpSeconds);
   const measurements: Measurement[][] = subjects.map(() => []);
   for (let round = 0; round < rounds; round++) {
     for (const [index, { measure }] of subjects.entries()) measurements[index]!.push(await measure(roundSeconds));
@@ -52,12 +52,4 @@ export function spreadOf(values: readonly number[]): Spread {
 export function formatSpread({ median, min, max }: Spread, digits: number): string {
   const format = (value: number) => value.toFixed(digits);
   return `${format(median)} (${format(min)}–${format(max)})`;
-}
-
-/** Rows under their headings, the first column to the left, the others to the right. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const format = (text: string, column: number) =>
-    column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!);
-  return rows.map((row) => `  ${row.map(format).join('  ')}\n`).join('');
 }

@@ -1,16 +1,17 @@
 import { Api } from '../test/support/api.ts';
 import { zipOf } from '../test/support/zip.ts';
 import { FilledProduct } from './filled-product.ts';
-import { formatSpread, formatTable, percentile, spreadOf, type Spread } from './harness.ts';
+import { percentile, spreadOf, type Spread } from './harness.ts';
 import { HttpClient, formBody, jsonBody, type Body } from './http-client.ts';
-import type { Question, QuestionOptions } from './question.ts';
+import { Asked, type Question, type QuestionOptions } from './question.ts';
+import type { Table } from './table.ts';
 
 const FEW = 1_000;
 const MANY = 100_000;
 const ROUNDS = 5;
 const REQUESTS = 400;
-const SHORT_REQUESTS = 100;
-const WARM_UPS = 50;
+const SHORT_REQUESTS = 30;
+const WARM_UPS = 30;
 const FILES = { 'main.py': "def main(**kwargs):\n    return 'done'\n" };
 
 /** Something that is asked of both products in turn; `run` resolves with how long the answer took, in milliseconds. */
@@ -41,12 +42,14 @@ interface Report {
 export const lists: Question = {
   name: 'lists',
   help: `Pages of lists and creates with ${FEW} records and with ${MANY}, in turn: is it flat?`,
+  asked: Asked.Always,
+  duration: '60 s',
+  shortDuration: '15 s',
   run: async (options: QuestionOptions) => {
     const subjects = [await openSubject(options, FEW), await openSubject(options, MANY)];
     const reports: Report[] = [];
     for (const step of STEPS) reports.push(await measure(step, subjects, options.isShort));
-    options.print(format(reports));
-    return { few: FEW, many: MANY, reports };
+    return { tables: [tableOf(reports)], details: { few: FEW, many: MANY, reports } };
   },
 };
 
@@ -130,15 +133,18 @@ async function measure({ name, run }: Step, subjects: readonly Subject[], isShor
   return { name, few, many, p50Few: p50Of(0), p50Many: p50Of(1), ratio: many.median / few.median };
 }
 
-function format(reports: readonly Report[]): string {
-  const rows = reports.map(({ name, few, many, p50Few, p50Many, ratio }) => [
-    name,
-    p50Few.toFixed(2),
-    p50Many.toFixed(2),
-    formatSpread(few, 2),
-    formatSpread(many, 2),
-    ratio.toFixed(2),
-  ]);
-  const heading = ['', `p50 ms, ${FEW}`, `${MANY}`, `p99 ms, ${FEW}`, `${MANY}`, 'ratio'];
-  return `lists, ${FEW} records and ${MANY}, in turn: median (min–max) of ${ROUNDS} rounds\n${formatTable([heading, ...rows])}`;
+function tableOf(reports: readonly Report[]): Table {
+  return {
+    title: `lists, ${FEW} records and ${MANY}, in turn: median (min–max) of ${ROUNDS} rounds`,
+    columns: [
+      { name: `p50 ms, ${FEW}`, digits: 2, isDrawn: true },
+      { name: `p50 ms, ${MANY}`, digits: 2, isDrawn: true },
+      { name: `p99 ms, ${FEW}`, digits: 2 },
+      { name: `p99 ms, ${MANY}`, digits: 2 },
+      { name: 'p99 ratio', digits: 2 },
+    ],
+    rows: reports.map(({ name, few, many, p50Few, p50Many, ratio }) => {
+      return { name, cells: [p50Few, p50Many, few, many, ratio] };
+    }),
+  };
 }

@@ -6,10 +6,18 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 
+/** Bodies that are sent in an order, again and again. */
+export interface MixedBodies {
+  /** JSON texts without line breaks. */
+  readonly bodies: readonly string[];
+  /** Places in `bodies`. */
+  readonly order: readonly number[];
+}
+
 export interface LoadOptions {
   readonly url: string;
-  /** JSON text that is sent with every POST. */
-  readonly body: string;
+  /** JSON text that is sent with every POST, or several in turn. */
+  readonly body: string | MixedBodies;
   /** Connections that each send the next request when they have the answer to the last. */
   readonly connections: number;
   /** Whole seconds. */
@@ -21,10 +29,13 @@ export interface LoadResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly requests: number;
+  /** Of the answers, with their heads. */
+  readonly bytes: number;
 }
 
 interface WrkResult {
   readonly requests: number;
+  readonly bytes: number;
   readonly durationMicros: number;
   readonly p50Micros: number;
   readonly p99Micros: number;
@@ -37,7 +48,7 @@ export async function runLoad({ url, body, connections, durationSeconds }: LoadO
   const folder = mkdtempSync(join(tmpdir(), 'qinling-load-'));
   try {
     const script = join(folder, 'load.lua');
-    writeFileSync(script, wrkScript(body));
+    writeFileSync(script, wrkScript(typeof body === 'string' ? sameBody(body) : mixedBodies(folder, body)));
     const args = ['--threads', '1', '--connections', String(connections), '--timeout', '10s'];
     args.push('--duration', `${durationSeconds}s`, '--script', script, url);
     const { stdout } = await execute('wrk', args).catch(explain);
@@ -47,15 +58,36 @@ export async function runLoad({ url, body, connections, durationSeconds }: LoadO
   }
 }
 
-function wrkScript(body: string): string {
+function sameBody(body: string): string {
+  return `wrk.body = [==[${body}]==]\n`;
+}
+
+/** Requests are made before the clock starts. */
+function mixedBodies(folder: string, { bodies, order }: MixedBodies): string {
+  const [bodyFile, orderFile] = [join(folder, 'bodies'), join(folder, 'order')];
+  writeFileSync(bodyFile, `${bodies.join('\n')}\n`);
+  writeFileSync(orderFile, `${order.join('\n')}\n`);
+  return `local requests, order, at = {}, {}, -1
+init = function(args)
+  for body in io.lines('${bodyFile}') do requests[#requests + 1] = wrk.format(nil, nil, nil, body) end
+  for place in io.lines('${orderFile}') do order[#order + 1] = tonumber(place) + 1 end
+end
+request = function()
+  at = at + 1 -- from -1: wrk asks for one to look at, and does not send it
+  return requests[order[math.max(at - 1, 0) % #order + 1]]
+end
+`;
+}
+
+function wrkScript(ofBody: string): string {
   return `wrk.method = 'POST'
 wrk.headers['Content-Type'] = 'application/json'
-wrk.body = [==[${body}]==]
+${ofBody}
 done = function(summary, latency)
   local errors = summary.errors
   io.write(string.format(
-    'RESULT {"requests":%d,"durationMicros":%d,"p50Micros":%d,"p99Micros":%d,"faults":%d,"errorStatuses":%d}\\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    'RESULT {"requests":%d,"bytes":%d,"durationMicros":%d,"p50Micros":%d,"p99Micros":%d,"faults":%d,"errorStatuses":%d}\\n',
+    summary.requests, summary.bytes, summary.duration, latency:percentile(50), latency:percentile(99),
     errors.connect + errors.read + errors.write + errors.timeout, errors.status))
 end
 `;
@@ -71,10 +103,12 @@ function explain(cause: unknown): never {
 function toLoadResult(stdout: string): LoadResult {
   const [, json] = /^RESULT (.*)$/m.exec(stdout) ?? [];
   if (json === undefined) throw new Error(`wrk printed no result:\n${stdout}`);
-  const { requests, durationMicros, p50Micros, p99Micros, faults, errorStatuses } = JSON.parse(json) as WrkResult;
+  const result = JSON.parse(json) as WrkResult;
+  const { requests, bytes, durationMicros, p50Micros, p99Micros, faults, errorStatuses } = result;
   if (faults + errorStatuses > 0) throw new Error(`${faults} requests failed, ${errorStatuses} were refused`);
   return {
     requests,
+    bytes,
     requestsPerSecond: requests / (durationMicros / 1_000_000),
     p50Ms: p50Micros / 1000,
     p99Ms: p99Micros / 1000,

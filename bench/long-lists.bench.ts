@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { knownUser } from '../test/support/credentials.ts';
 import type { CleanUp } from './clean-up.ts';
 import { FilledProduct } from './filled-product.ts';
-import { formatTable, percentile } from './harness.ts';
+import { percentile } from './harness.ts';
 import { HttpClient } from './http-client.ts';
-import type { Question, QuestionOptions } from './question.ts';
+import { Asked, type Question, type QuestionOptions } from './question.ts';
+import type { Table } from './table.ts';
 
 const ROWS = 100_000;
 const MIB = 1024 * 1024;
@@ -39,14 +40,16 @@ interface Listed {
 export const longLists: Question = {
   name: 'long-lists',
   help: 'Lists of 100,000 records: what they do to calls meanwhile, and to memory.',
-  run: async ({ isShort, cleanUp, print }: QuestionOptions) => {
+  asked: Asked.Always,
+  duration: '40 s',
+  shortDuration: '8 s',
+  run: async ({ isShort, cleanUp }: QuestionOptions) => {
     const user = knownUser('root', 'default', 'admin');
     const product = await FilledProduct.start(cleanUp, ROWS, user);
     const headers = { 'X-Auth-Token': user.token };
     const reports: Report[] = [];
     for (const listed of listsOf(product, isShort)) reports.push(await measure(cleanUp, product, headers, listed));
-    print(format(reports));
-    return { rows: ROWS, reports };
+    return { tables: [tableOf(reports)], details: { rows: ROWS, reports } };
   },
 };
 
@@ -149,18 +152,31 @@ async function readList(url: string, headers: Headers, isSlow: boolean): Promise
   return { bytes, records };
 }
 
-function format(reports: readonly Report[]): string {
-  const rows = reports.map((report) => [
-    report.name,
-    String(report.records),
-    (report.bytes / MIB).toFixed(1),
-    (report.durationMs / 1000).toFixed(2),
-    report.maxDelayMs.toFixed(1),
-    report.maxTurnCpuMs.toFixed(1),
-    report.otherP99Ms.toFixed(1),
-    report.rssBeforeMib.toFixed(0),
-    report.maxRssMib.toFixed(0),
-  ]);
-  const heading = ['', 'records', 'MiB', 's', 'held up ms', 'CPU ms', 'others p99 ms', 'RSS before', 'RSS at most'];
-  return `long-lists, ${ROWS} functions and as many executions\n${formatTable([heading, ...rows])}`;
+function tableOf(reports: readonly Report[]): Table {
+  return {
+    title: `long-lists, ${ROWS} functions and as many executions`,
+    columns: [
+      { name: 'records', digits: 0 },
+      { name: 'MiB', digits: 1 },
+      { name: 's', digits: 2 },
+      { name: 'held up ms', digits: 1, isDrawn: true },
+      { name: 'CPU ms', digits: 1, isDrawn: true },
+      { name: 'others p99 ms', digits: 1 },
+      { name: 'RSS before, MiB', digits: 0 },
+      { name: 'RSS at most, MiB', digits: 0 },
+    ],
+    rows: reports.map((report) => ({
+      name: report.name,
+      cells: [
+        report.records,
+        report.bytes / MIB,
+        report.durationMs / 1000,
+        report.maxDelayMs,
+        report.maxTurnCpuMs,
+        report.otherP99Ms,
+        report.rssBeforeMib,
+        report.maxRssMib,
+      ],
+    })),
+  };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { alternate, formatSpread, formatTable, percentile, spreadOf } from '../../bench/harness.ts';
+import { alternate, formatSpread, percentile, spreadOf } from '../../bench/harness.ts';
 
 test('subjects are warmed up and then measured in turn', async () => {
   const calls: string[] = [];
@@ -29,14 +29,4 @@ test('a spread has the middle and the ends', () => {
   assert.deepEqual(spreadOf([3, 1, 10]), { median: 3, min: 1, max: 10 });
   assert.deepEqual(spreadOf([4, 1, 2, 10]), { median: 3, min: 1, max: 10 });
   assert.equal(formatSpread({ median: 3, min: 1, max: 10 }, 1), '3.0 (1.0–10.0)');
-});
-
-test('a table has its columns in line', () => {
-  assert.equal(
-    formatTable([
-      ['', 'ms'],
-      ['one', '10.5'],
-    ]),
-    '         ms\n  one  10.5\n',
-  );
 });

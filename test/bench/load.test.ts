@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { CleanUp } from '../../bench/clean-up.ts';
 import { runLoad } from '../../bench/load.ts';
-import { startEcho } from '../../bench/subjects.ts';
+import { startEcho } from '../../bench/echo.ts';
 import { hasPrograms } from '../support/tools.ts';
 
 const BODY = '{"text": "]] \\"Grüße\\" ]=]"}';
@@ -28,6 +28,29 @@ test('a load tells throughput and latency', async (t) => {
 
   assert.ok(result.requests > 0 && result.requestsPerSecond > 0);
   assert.ok(result.p50Ms > 0 && result.p50Ms <= result.p99Ms);
+});
+
+test('a load of several bodies sends them in their order, again and again', async (t) => {
+  if (!hasPrograms(t, { wrk: 'wrk' })) return;
+  const received: string[] = [];
+  const server = createServer((request, response) => {
+    let text = '';
+    request.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    request.on('end', () => {
+      received.push(text);
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+
+  const body = { bodies: ['{"a":1}', '{"b":2}'], order: [1, 0, 1] };
+  await runLoad({ url, body, connections: 1, durationSeconds: 1 });
+
+  assert.ok(received.length > 0);
+  const expected = received.map((_, at) => body.bodies[body.order[at % 3]!]);
+  assert.deepEqual(received, expected);
 });
 
 test('a load whose requests are refused gives no numbers', async (t) => {
