@@ -69,7 +69,7 @@ export const coldStart: Question = {
   name: 'cold-start',
   help: `From an upload to the first answer, a known function whose worker was given back, ${BURST} functions at once.`,
   asked: Asked.Always,
-  duration: '3 minutes',
+  duration: '2.5 minutes',
   shortDuration: '12 s',
   run: async ({ isShort, cleanUp }: QuestionOptions) => {
     const size = isShort ? SHORT_SIZE : SIZE;

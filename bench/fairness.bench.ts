@@ -36,7 +36,7 @@ export const fairness: Question = {
   name: 'fairness',
   help: 'Functions of 1 ms, 20 ms and 200 ms; one of 1 ms alone and beside one of 200 ms.',
   asked: Asked.Always,
-  duration: '3 minutes',
+  duration: '2.5 minutes',
   shortDuration: '10 s',
   run: async ({ isShort, cleanUp }: QuestionOptions) => {
     const options = isShort ? SHORT_ROUNDS : ROUNDS;

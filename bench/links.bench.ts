@@ -34,7 +34,7 @@ export const links: Question = {
   name: 'links',
   help: `${SIZE.links} agents: memory of their links, what heartbeats cost, how long until all are back after a restart.`,
   asked: Asked.NotShort,
-  duration: '3 minutes',
+  duration: '2 minutes',
   shortDuration: '15 s',
   run: async ({ isShort, cleanUp }: QuestionOptions) => {
     const size = isShort ? SHORT_SIZE : SIZE;

@@ -60,7 +60,7 @@ export const routing: Question = {
   name: 'routing',
   help: `Calls of ${SIZE.functions.at(-1)} functions beside those of few, by Zipf's law; memory of each; start with many records.`,
   asked: Asked.NotShort,
-  duration: '5 minutes',
+  duration: '2 minutes, and 1 GB of memory',
   shortDuration: '25 s',
   run: async ({ isShort, cleanUp, print }: QuestionOptions) => {
     const size = isShort ? SHORT_SIZE : SIZE;

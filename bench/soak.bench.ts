@@ -10,7 +10,8 @@ import { Asked, type Question, type QuestionOptions } from './question.ts';
 import { SoakLoad } from './soak-load.ts';
 import type { Goal, Series, Table } from './table.ts';
 
-const MIB = 1024 * 1024;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 const SAMPLES = 240;
 const LEAST_SAMPLE_MS = 500;
 const SHORT_MINUTES = 0.25;
@@ -27,7 +28,7 @@ const LOOKED_AT = {
   agentFiles: { title: 'agent, open files', unit: 'files' },
   processes: { title: 'processes below the gateway', unit: 'processes' },
   databaseMib: { title: 'database with its log', unit: 'MiB' },
-  packagesMib: { title: 'packages', unit: 'MiB' },
+  packagesKib: { title: 'packages', unit: 'KiB' },
 } as const;
 type Looked = keyof typeof LOOKED_AT;
 const NAMES = Object.keys(LOOKED_AT) as Looked[];
@@ -85,7 +86,7 @@ function sample(pid: number, folder: string, seconds: number): Sample {
     agentFiles: agent.files,
     processes: descendantsOf(pid).length,
     databaseMib: bytesIn(join(folder, 'data'), (path) => /\.sqlite(-wal|-shm)?$/.test(path)) / MIB,
-    packagesMib: bytesIn(join(folder, 'data'), (path) => path.includes('/packages/')) / MIB,
+    packagesKib: bytesIn(join(folder, 'data'), (path) => path.includes('/packages/')) / KIB,
   };
 }
 
@@ -115,7 +116,7 @@ function growthTable(growths: readonly Growth[], durationMs: number): Table {
     ],
     rows: growths.map(({ name, early, late, ratio }) => {
       const { title, unit } = LOOKED_AT[name];
-      return { name: unit === 'MiB' ? `${title}, MiB` : title, cells: [early, late, ratio] };
+      return { name: unit.endsWith('iB') ? `${title}, ${unit}` : title, cells: [early, late, ratio] };
     }),
   };
 }
