@@ -26,8 +26,8 @@ async function main(): Promise<void> {
   const log = openLog({ level: logLevelOf(config.default) });
   for (const warning of warnings) log.warn(warning);
   const gateway = await startGateway(config, log);
-  process.stdout.write(welcome(gateway));
   stopOnSignals(gateway);
+  process.stdout.write(welcome(gateway)); // whoever reads it may send a signal at once
 }
 
 function readVersion(): string {
