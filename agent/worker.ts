@@ -15,6 +15,10 @@ import type { PackageCache } from './package-cache.ts';
 
 /** A queued invocation waits this long for the processes there are before the worker starts another one. */
 const GROWTH_WAIT_MS = 5;
+/** Those that were given to a process ahead of time may wait this long for the ones before them. */
+const AHEAD_WAIT_MS = 2;
+/** Invocations that are shorter on average go to one process: it reads and answers many at a time. */
+const PILE_UP_MS = 0.25;
 const MAX_STARTS = 3;
 /**
  * While every process runs an invocation for so long, what waits is given back: another worker may have a process for it.
@@ -85,7 +89,11 @@ class Assignment {
   invoke(invoke: Invoke): void {
     if (this.#queue.length === 0) {
       const child = this.#childWithRoom();
-      if (child !== undefined) return this.#run(child, { invoke, sinceMs: 0, starts: 0 });
+      if (child !== undefined) {
+        this.#run(child, { invoke, sinceMs: 0, starts: 0 });
+        if (child.inFlight > 1) this.#growIfNeeded();
+        return;
+      }
     }
     this.#queue.push({ invoke, sinceMs: performance.now(), starts: 0 });
     this.#growIfNeeded();
@@ -160,33 +168,47 @@ class Assignment {
   /** One whose invocation turns out to take long gets no more behind it, however short they were until now. */
   #childWithRoom(): HostChild | undefined {
     const depth = this.#durations.depth;
+    const pilesUp = depth > 1 && this.#durations.meanMs <= PILE_UP_MS;
     const longSinceMs = depth > 1 ? performance.now() - LONG_MS : 0;
     let best: HostChild | undefined;
     for (const child of this.#children) {
       if (!child.isAlive || child.inFlight >= depth || child.headSinceMs < longSinceMs) continue;
-      if (best === undefined || (depth > 1 ? child.inFlight > best.inFlight : child.inFlight < best.inFlight))
+      if (best === undefined || (pilesUp ? child.inFlight > best.inFlight : child.inFlight < best.inFlight))
         best = child;
     }
     return best;
   }
 
   #growIfNeeded(): void {
-    if (this.#children.length + this.#loading >= this.#context.concurrency) return this.#handBackLater();
+    if (this.#children.length + this.#loading >= this.#context.concurrency) {
+      if (this.#queue.length > 0) this.#handBackLater();
+      return;
+    }
     if (this.#children.length + this.#loading === 0) return this.#loadMore();
     this.#growthTimer ??= setTimeout(() => this.#grow(), GROWTH_WAIT_MS);
   }
 
   #grow(): void {
     this.#growthTimer = undefined;
+    const more = Math.max(this.#neededForQueue(), this.#neededForThoseAhead());
+    for (let count = 0; count < more; count++) this.#loadMore();
+    if (this.#queue.length > 0) this.#growIfNeeded();
+  }
+
+  #neededForQueue(): number {
     const [oldest] = this.#queue;
-    if (oldest === undefined) return;
+    if (oldest === undefined) return 0;
     const processes = this.#children.length + this.#loading;
     const turns = Math.max(1, this.#queue.length / processes);
-    if (this.#durations.expectedMs(turns, oldest.sinceMs, performance.now()) >= GROWTH_WAIT_MS) {
-      const more = Math.min(this.#queue.length - this.#loading, this.#context.concurrency - processes);
-      for (let count = 0; count < more; count++) this.#loadMore();
-    }
-    this.#growIfNeeded();
+    if (this.#durations.expectedMs(turns, oldest.sinceMs, performance.now()) < GROWTH_WAIT_MS) return 0;
+    return Math.min(this.#queue.length - this.#loading, this.#context.concurrency - processes);
+  }
+
+  #neededForThoseAhead(): number {
+    const processes = this.#children.length;
+    if (this.#loading > 0 || processes === 0 || processes >= this.#context.concurrency) return 0;
+    const waiting = this.#children.reduce((sum, { inFlight }) => sum + Math.max(0, inFlight - 1), 0);
+    return (waiting / processes) * this.#durations.meanMs < AHEAD_WAIT_MS ? 0 : 1;
   }
 
   /** The gateway sent more than there are processes for, because invocations were short; now all of them take long. */

@@ -236,6 +236,18 @@ test('short invocations are piled up at one process', async () => {
   assert.deepEqual([host.loads.length, results.length], [1, 19]);
 });
 
+test('invocations of a millisecond do not pile up while there may be more processes', async () => {
+  const { host, invoke, bound } = open(3);
+  const child = await bound();
+  invoke();
+  child.finish('returned', { durationMicros: 1_000 });
+  for (let count = 0; count < 6; count++) invoke();
+  assert.equal(child.inFlight, 6); // five of them wait 2.5 ms, as it seems
+  await until(() => host.children.length === 2, 'a second process');
+  invoke();
+  assert.equal(host.children[1]!.inFlight, 1);
+});
+
 test('nothing is put behind an invocation that turns out to take long', async () => {
   const { host, invoke, bound } = open(2);
   const child = await bound();
