@@ -2,12 +2,17 @@ import { createServer, type Server } from 'node:net';
 
 /** User ids for processes of user code. No account of a usual system is here, and no file is theirs. */
 const FIRST_UID = 50_000;
+/** Of an agent that is the first process of a container. */
+const FIRST_CONTAINER_UID = 70_000;
 const BLOCK_SIZE = 250;
 const BLOCK_COUNT = 40;
 
 /**
  * Hands out user ids that no other agent of this machine uses: what runs under one may be killed as a whole. A block of
  * ids is claimed by listening on an abstract socket of its name, which the system gives up with the process.
+ *
+ * Agents in containers cannot see each other's processes, nor each other's claims. An agent outside of them sees theirs
+ * and not their claims, so ids of containers are others.
  */
 export class UserIds {
   readonly #claims: Server[] = [];
@@ -16,9 +21,10 @@ export class UserIds {
   /** Claims room for so many processes at a time. Rejects where there is none. */
   static async claim(processCount: number): Promise<UserIds> {
     const ids = new UserIds();
+    const firstUid = process.pid === 1 ? FIRST_CONTAINER_UID : FIRST_UID;
     for (let block = 0; block < BLOCK_COUNT && ids.#free.length < processCount; block++) {
       const claim = await claimName(`qinling-user-ids-${block}`);
-      if (claim !== undefined) ids.#add(claim, FIRST_UID + block * BLOCK_SIZE);
+      if (claim !== undefined) ids.#add(claim, firstUid + block * BLOCK_SIZE);
     }
     if (ids.#free.length > 0) return ids;
     throw new Error('every user id for user code is taken by other agents');

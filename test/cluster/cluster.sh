@@ -1,9 +1,10 @@
 #!/bin/bash
-# cluster.sh up [DIR] | load IMAGE.tar … | down
+# cluster.sh up [DIR] | load IMAGE.tar … | down | prepare
 #
 # A real one-node Kubernetes on this machine, for tests: `up` builds what is not in the cache, starts the node inside its
 # own network, mount, process and host name spaces ("the box") and prints the path of a kubeconfig; `load` gives it more
-# images; `down` ends it with every trace. As root. README.md beside this file tells more.
+# images; `down` ends it with every trace; `prepare` only builds what takes `up` so long the first time. As root.
+# README.md beside this file tells more.
 #
 # DIR (default: a folder below the system's temporary one) gets everything that the cluster writes; it may not be below
 # /run, /var/lib or /var/log. DIR/log has a file for each part. One cluster a machine: its addresses are fixed.
@@ -62,13 +63,17 @@ credentials() {
 # box PID: the process that is number 1 in there
 box() { cat "/proc/$1/task/$1/children" 2> /dev/null || true; }
 
-up() {
+# prepare: the packages, and the path of the program, built
+prepare() {
   [ "$(uname -s)" = Linux ] || fail 'the test cluster needs Linux'
   [ "$(id -u)" = 0 ] || fail 'the test cluster needs root'
+  "$here/packages.sh" && "$here/program/build.sh"
+}
+
+up() {
   dir=$(realpath -m "${1:-${TMPDIR:-/tmp}/qinling-test-cluster}")
-  "$here/packages.sh"
   local bin images
-  bin=$("$here/program/build.sh")
+  bin=$(prepare)
   mapfile -t images < <("$here/images.sh")
   ((${#images[@]} > 0)) || fail 'the images could not be made'
   [ ! -e "$marker" ] || down
@@ -131,9 +136,9 @@ load() {
 }
 
 case $command in
-  up | load | down) "$command" "$@" ;;
+  up | load | down | prepare) "$command" "$@" ;;
   *)
-    echo 'cluster.sh up [DIR] | load IMAGE.tar … | down' >&2
+    echo 'cluster.sh up [DIR] | load IMAGE.tar … | down | prepare' >&2
     exit 2
     ;;
 esac

@@ -5,6 +5,7 @@
 #   localhost/busybox:1    a shell, httpd, nc, wget (not with -T: that crashes in the static build of Debian)
 #   localhost/languages:1  this machine's Node.js, Debian's Python, a shell, and nothing of ours: runtime images as an
 #                          operator has them, also as localhost/python-with-tools:1 and localhost/team/node-runtime:1
+#   localhost/nginx:1      Debian's nginx, in the place of the TLS proxy's image
 #   localhost/qinling:1    gateway and agent, as in manifests/images/qinling: on top of the languages, so that a node
 #                          agent offers those too. Made of build/, which must be up to date
 #
@@ -41,17 +42,33 @@ small_layer() { # OUT
 }
 
 # Packages are unpacked only, no script of theirs runs: quick, and the same files every time.
+extract() { # PACKAGE,… OUT
+  local sources=/etc/apt/sources.list.d/debian.sources
+  [ -e "$sources" ] || sources=/etc/apt/sources.list
+  mmdebstrap --quiet --variant=extract --include="base-files,libc-bin,$1" \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    bookworm "$2" "$sources" >&2
+}
+
 languages_layer() { # OUT
   local root=$work/languages
   mkdir "$root"
-  mmdebstrap --quiet --variant=extract --include=base-files,coreutils,dash,grep,libc-bin,libstdc++6,python3,util-linux \
-    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    bookworm "$work/debian.tar" /etc/apt/sources.list.d/debian.sources >&2
+  extract coreutils,dash,grep,libstdc++6,python3,util-linux "$work/debian.tar"
   tar --directory "$root" --extract --file "$work/debian.tar" --exclude './dev/*' --exclude './var/cache/*' --exclude './var/lib/apt/*'
   cp "$(node -p process.execPath)" "$root/usr/bin/node"
   printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:65532:65532:user:/tmp:/bin/sh\n' > "$root/etc/passwd"
   printf 'root:x:0:\nuser:x:65532:\n' > "$root/etc/group"
   echo 'hosts: files dns' > "$root/etc/nsswitch.conf"
+  pack "$root" "$1"
+}
+
+# Debian's package as it is, but for its error log, which it opens before it has read where to write: the root is read-only.
+nginx_layer() { # OUT
+  local root=$work/nginx
+  mkdir "$root"
+  extract nginx "$work/nginx.tar"
+  tar --directory "$root" --extract --file "$work/nginx.tar" --exclude './dev/*' --exclude './var/cache/*' --exclude './var/lib/apt/*'
+  ln -sf /dev/stderr "$root/var/log/nginx/error.log"
   pack "$root" "$1"
 }
 
@@ -95,9 +112,13 @@ once "$small-1.tar" image localhost/busybox:1 '{"Cmd":["/bin/sh"],"Env":["PATH=/
 once "$small-pause-1.tar" image localhost/pause:1 '{"Entrypoint":["/bin/sleep","2147483647"]}' "$small.layer"
 
 names=localhost/languages:1,localhost/python-with-tools:1,localhost/team/node-runtime:1
-languages=$cache/languages-$( { declare -f languages_layer; node --version; } | hash)
+languages=$cache/languages-$( { declare -f extract languages_layer; node --version; } | hash)
 once "$languages.layer" languages_layer
 once "$languages-2.tar" image "$names" '{"Cmd":["node"],"Env":["PATH=/usr/bin:/bin"],"User":"65532"}' "$languages.layer"
+
+nginx=$cache/nginx-$(declare -f extract nginx_layer | hash)
+once "$nginx.layer" nginx_layer
+once "$nginx-1.tar" image localhost/nginx:1 '{"Cmd":["nginx","-g","daemon off;"],"Env":["PATH=/usr/sbin:/usr/bin"]}' "$nginx.layer"
 
 [ -e "$project/build/agent/main.js" ] || { echo 'images.sh: build/ is missing: npm run build makes it' >&2; exit 1; }
 qinling=$cache/qinling-$( { declare -f qinling_layer; node --version; cd "$project"; sha256sum package-lock.json; find build/{gateway,agent,protocol} runtimes gateway/store/sqlite/migrations -type f | sort | xargs sha256sum; } | hash)
@@ -108,4 +129,4 @@ once "$qinling-1.tar" image localhost/qinling:1 \
 
 # Images of earlier states of the program are of no use any more.
 find "$cache" -maxdepth 1 -name 'qinling-*' ! -name "$(basename "$qinling")*" -mmin +60 -delete
-printf '%s\n' "$small-pause-1.tar" "$small-1.tar" "$languages-2.tar" "$qinling-1.tar"
+printf '%s\n' "$small-pause-1.tar" "$small-1.tar" "$languages-2.tar" "$nginx-1.tar" "$qinling-1.tar"

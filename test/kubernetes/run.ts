@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 const CLUSTER = fileURLToPath(new URL('../../../test/cluster/cluster.sh', import.meta.url));
 /** Of a whole file; each test has a limit of its own. */
 const FILE_LIMIT_MS = 1_800_000;
+const SHOWN_LINES = 20;
 
 /**
  * Runs the tests of this folder (those that arguments name, or all) against the cluster of KUBECONFIG; without one, against
@@ -18,9 +19,19 @@ async function main(names: readonly string[]): Promise<number> {
   const kubeconfig = given !== undefined && given !== '' ? given : await startCluster();
   const kubectl = given === undefined || given === '' ? join(dirname(kubeconfig), 'bin', 'kubectl') : 'kubectl';
   try {
-    return await runTests(names, { QINLING_TEST_KUBECTL: kubectl, ...process.env, KUBECONFIG: kubeconfig });
+    const code = await runTests(names, { QINLING_TEST_KUBECTL: kubectl, ...process.env, KUBECONFIG: kubeconfig });
+    if (code !== 0 && kubeconfig !== given) showLogs(join(dirname(kubeconfig), 'log'));
+    return code;
   } finally {
     if (kubeconfig !== given) await promisify(execFile)(CLUSTER, ['down']);
+  }
+}
+
+/** The ends of what the cluster's parts said: it is gone when somebody reads of a test that failed. */
+function showLogs(folder: string): void {
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.log'))) {
+    const lines = readFileSync(join(folder, file), 'utf8').trimEnd().split('\n').slice(-SHOWN_LINES);
+    process.stderr.write(`\n${file}:\n${lines.join('\n')}\n`);
   }
 }
 

@@ -31,15 +31,17 @@ const POLL_MS = 50;
 /** A user of the REST API who expects it to work: an unexpected status fails the test with the answer's text. */
 export class Api {
   readonly #url: string;
+  readonly #send: typeof fetch;
 
-  constructor(url: string) {
+  constructor(url: string, send: typeof fetch = fetch) {
     this.#url = url;
+    this.#send = send;
   }
 
   async request(method: string, path: string, body?: unknown): Promise<Answer> {
     const headers = { 'Content-Type': 'application/json' };
     const init = body === undefined ? { method } : { method, headers, body: JSON.stringify(body) };
-    return toAnswer(await fetch(this.#url + path, init));
+    return toAnswer(await this.#send(this.#url + path, init));
   }
 
   async get<T>(path: string): Promise<T> {
@@ -69,7 +71,7 @@ export class Api {
     if (source.memorySize !== undefined) form.set('memory_size', String(source.memorySize));
     if (source.cpu !== undefined) form.set('cpu', String(source.cpu));
     form.set('package', new Blob([zipOf(source.files)]), 'package.zip');
-    const answer = await toAnswer(await fetch(`${this.#url}/v1/functions`, { method: 'POST', body: form }));
+    const answer = await toAnswer(await this.#send(`${this.#url}/v1/functions`, { method: 'POST', body: form }));
     assert.equal(answer.status, 201, answer.text);
     return JSON.parse(answer.text) as Resource;
   }
@@ -79,7 +81,7 @@ export class Api {
     const form = new FormData();
     if (name !== undefined) form.set('name', name);
     if (files !== undefined) form.set('package', new Blob([zipOf(files)]), 'package.zip');
-    const answer = await toAnswer(await fetch(`${this.#url}/v1/functions/${id}`, { method: 'PUT', body: form }));
+    const answer = await toAnswer(await this.#send(`${this.#url}/v1/functions/${id}`, { method: 'PUT', body: form }));
     assert.equal(answer.status, 200, answer.text);
     return JSON.parse(answer.text) as Resource;
   }

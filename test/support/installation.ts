@@ -9,13 +9,13 @@ import { isNotFound, KubernetesClient, type ObjectList } from '../../gateway/orc
 import { Label, WORKER_SELECTOR } from '../../gateway/orchestrator/kubernetes/names.ts';
 import type { PodObject } from '../../gateway/orchestrator/kubernetes/pod.ts';
 import { Api } from './api.ts';
-import { runProgram } from './tools.ts';
+import { runProgram, type ProgramEnd } from './tools.ts';
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 const POLL_MS = 200;
 /** Long after what a test waits for should have come. */
 const TEST_LIMIT_MS = 120_000;
-const { QINLING_TEST_KUBECTL, QINLING_TEST_IMAGE, QINLING_TEST_RUNTIME_IMAGE } = process.env;
+const { QINLING_TEST_KUBECTL, QINLING_TEST_IMAGE, QINLING_TEST_RUNTIME_IMAGE, QINLING_TEST_NGINX_IMAGE } = process.env;
 
 /** Gateway and agent, with a tag. */
 export const PRODUCT_IMAGE = QINLING_TEST_IMAGE ?? 'localhost/qinling:1';
@@ -27,9 +27,12 @@ export interface InstallationOptions {
   readonly overlays: readonly string[];
   /** Options of the gateway, as environment variables. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Where the folders want it: patches for kustomize. */
-  readonly patches?: readonly object[];
+  /** Runs before the folders are applied. */
+  readonly beforehand?: (installation: Installation) => Promise<void>;
 }
+
+/** TLS in front of the gateway, as the overlay `tls` has it. */
+export const NGINX_IMAGE = QINLING_TEST_NGINX_IMAGE ?? 'localhost/nginx:1';
 
 /** A pod with what tests look at beside what the product does. */
 export interface SeenPod extends PodObject {
@@ -48,7 +51,8 @@ export class Installation {
   readonly namespace: string;
   readonly client: KubernetesClient;
   readonly #folder: string;
-  #url = '';
+  #host = '';
+  #port = 0;
 
   constructor() {
     this.namespace = `qinling-test-${randomBytes(4).toString('hex')}`;
@@ -59,10 +63,13 @@ export class Installation {
   /** Resolves when the gateway answers. */
   async open(options: InstallationOptions): Promise<void> {
     this.#writeKustomization(options);
+    await options.beforehand?.(this);
     await this.apply();
     await this.kubectl('rollout', 'status', 'deployment/qinling', '--timeout=180s');
-    const service = await this.kubectl('get', 'service', 'qinling', '-o', 'jsonpath={.spec.clusterIP}');
-    this.#url = `http://${service}:7070`;
+    const path = 'jsonpath={.spec.clusterIP} {.spec.ports[0].port}';
+    const [host = '', port] = (await this.kubectl('get', 'service', 'qinling', '-o', path)).split(' ');
+    this.#host = host;
+    this.#port = Number(port);
     await this.untilAnswered();
   }
 
@@ -76,27 +83,40 @@ export class Installation {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  /** The address of the gateway's service. */
+  get host(): string {
+    return this.#host;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
   get url(): string {
-    return this.#url;
+    return `http://${this.#host}:${this.#port}`;
   }
 
   get api(): Api {
-    return new Api(this.#url);
+    return new Api(this.url);
   }
 
   /** The output of a command that goes well, in our namespace. */
   async kubectl(...args: string[]): Promise<string> {
-    const program = QINLING_TEST_KUBECTL ?? 'kubectl';
-    const { code, stdout, stderr } = await runProgram(program, ['--namespace', this.namespace, ...args]);
+    const { code, stdout, stderr } = await this.tryKubectl(...args);
     assert.equal(code, 0, `kubectl ${args.join(' ')}: ${stderr}`);
     return stdout.trim();
   }
 
-  /** Right after a roll-out a service may refuse for a moment. */
+  /** How a command ends, in our namespace. */
+  tryKubectl(...args: string[]): Promise<ProgramEnd> {
+    return runProgram(QINLING_TEST_KUBECTL ?? 'kubectl', ['--namespace', this.namespace, ...args]);
+  }
+
+  /** Right after a roll-out a service may refuse for a moment. An answer that we cannot read is one. */
   async untilAnswered(): Promise<void> {
     for (;;) {
-      const isUp = await fetch(`${this.#url}/v1/runtimes`).then(
-        (response) => response.ok,
+      const isUp = await fetch(`${this.url}/v1/runtimes`).then(
+        ({ status }) => status < 500,
         () => false,
       );
       if (isUp) return;
@@ -156,8 +176,7 @@ export class Installation {
     return `/api/v1/namespaces/${this.namespace}/pods`;
   }
 
-  #writeKustomization({ overlays, environment = {}, patches = [] }: InstallationOptions): void {
-    const [newName, newTag] = splitImage(PRODUCT_IMAGE);
+  #writeKustomization({ overlays, environment = {} }: InstallationOptions): void {
     const env = Object.entries(environment).map(([name, value]) => ({ name, value }));
     const gateway = { name: 'gateway', env };
     const patch = {
@@ -172,8 +191,8 @@ export class Installation {
       kind: 'Kustomization',
       namespace: this.namespace,
       resources: overlays.map((overlay) => `../../../manifests/kubernetes/${overlay}`),
-      images: [{ name: 'qinling/qinling', newName, newTag }],
-      patches: [patch, ...patches].map((each) => ({ patch: JSON.stringify(each) })),
+      images: [imageChange('qinling/qinling', PRODUCT_IMAGE), imageChange('nginxinc/nginx-unprivileged', NGINX_IMAGE)],
+      patches: [{ patch: JSON.stringify(patch) }],
     };
     writeFileSync(join(this.#folder, 'kustomization.yaml'), JSON.stringify(kustomization));
   }
@@ -217,7 +236,8 @@ export function describeInstallation(
   });
 }
 
-function splitImage(image: string): [name: string, tag: string] {
+/** For kustomize. */
+function imageChange(name: string, image: string): object {
   const at = image.lastIndexOf(':');
-  return [image.slice(0, at), image.slice(at + 1)];
+  return { name, newName: image.slice(0, at), newTag: image.slice(at + 1) };
 }

@@ -6,10 +6,10 @@
 # when it is whole, so two runs may meet.
 set -euo pipefail
 cd "$(dirname "$0")"
-command -v go > /dev/null || { echo 'build.sh: Go (1.24 or newer) is needed to build the test cluster, and there is none in PATH' >&2; exit 1; }
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/qinling-test-cluster
 out=$cache/program-$(cat go.mod go.sum ./*.go build.sh | sha256sum | cut -c 1-16)
 if [ ! -e "$out/kubernetes" ]; then
+  go=$(./go.sh)
   echo 'build.sh: building Kubernetes for the test cluster; about 5 minutes on 2 cores the first time' >&2
   mkdir -p "$cache"
   work=$(mktemp -d "$cache/building-XXXXXX")
@@ -21,7 +21,7 @@ if [ ! -e "$out/kubernetes" ]; then
   for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
     flags+=" -X $package.gitVersion=v$version -X $package.gitMajor=1 -X $package.gitMinor=$(cut -d . -f 2 <<< "$version")"
   done
-  CGO_ENABLED=0 nice -n 19 go build -trimpath -buildvcs=false -gcflags=all=-dwarf=false -ldflags "$flags" -o "$work/kubernetes" . >&2
+  CGO_ENABLED=0 nice -n 19 "$go" build -trimpath -buildvcs=false -gcflags=all=-dwarf=false -ldflags "$flags" -o "$work/kubernetes" . >&2
   for name in dns etcd kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubectl kubelet policy; do
     ln -s kubernetes "$work/$name"
   done
