@@ -15,12 +15,14 @@ import { FunctionPackages } from './control/function-packages.ts';
 import { Functions } from './control/functions.ts';
 import { GatewayLease } from './control/gateway-lease.ts';
 import { InUse, aliasHolder } from './control/in-use.ts';
+import { ImageCalls } from './control/image-calls.ts';
 import { JobTimer } from './control/job-timer.ts';
 import { Jobs, jobHolder } from './control/jobs.ts';
 import { RecordedTargets } from './control/recorded-targets.ts';
 import { Retention } from './control/retention.ts';
 import { RoomMaker } from './control/room-maker.ts';
 import { RunNames } from './control/run-names.ts';
+import { Runner } from './control/runner.ts';
 import { Runtimes, type NewRuntime } from './control/runtimes.ts';
 import { Scaling } from './control/scaling.ts';
 import { Turns } from './control/turns.ts';
@@ -168,12 +170,13 @@ async function startParts(
   closers.push(() => orchestrator.close());
   doAgentsStay = orchestrator.returnGraceMs > 0; // they keep what they have for the next process
   const services = assemble(config, log, { store, storage, links, orchestrator, data, ids });
-  const { executions, runtimes, invoker, jobTimer, changeWatch, roomMaker } = services;
+  const { executions, runtimes, invoker, runner, jobTimer, changeWatch, roomMaker } = services;
   closers.push(() => runtimes.close());
   closers.push(() => changeWatch.close());
   closers.push(() => roomMaker.close());
   closers.push(() => {
     invoker.close();
+    runner.images?.close();
     executions.close();
   });
   const retention = new Retention(store.executions, {
@@ -188,7 +191,7 @@ async function startParts(
   await runtimes.start();
   await changeWatch.start();
   await runtimes.createFirst(ANYBODY, poolNames.map(foundRuntime));
-  await executions.start(invoker);
+  await executions.start(runner);
   await orchestrator.reconcile(runtimes.availablePools());
   lease.watch();
   retention.start();
@@ -265,7 +268,16 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
     timeoutMs: config.engine.runtimeTimeout * 1000,
     onFault,
   });
-  const recordedTargets = new RecordedTargets(store, runtimes);
+  const { imageRunner } = orchestrator;
+  const runsImages = imageRunner !== undefined;
+  const images =
+    imageRunner &&
+    new ImageCalls(imageRunner, {
+      maxRunning: config.engine.maxImageExecutions,
+      maxWaiting: config.engine.maxWaitingCalls,
+    });
+  const runner = new Runner(invoker, images);
+  const recordedTargets = new RecordedTargets(store, runtimes, runsImages);
   const builder = new PackageBuilder(data.uploads, {
     maxUnpackedBytes: config.storage.maxUnpackedBytes,
     maxEntries: config.storage.maxPackageEntries,
@@ -280,7 +292,7 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
       if (needsFreshWorkers) invoker.workers.detach(functionId, version);
     },
   };
-  const functions = new Functions(commons, runtimes, resourceLimits(config.resourceLimits));
+  const functions = new Functions(commons, runtimes, resourceLimits(config.resourceLimits), runsImages);
   const versions = new Versions(commons);
   const aliases = new Aliases(commons, (projectId, name) => aliasTargets.drop(projectId, name));
   const scaling = new Scaling(commons, targets, invoker.workers);
@@ -318,6 +330,7 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
     jobTimer,
     webhooks,
     invoker,
+    runner,
     changeWatch,
     roomMaker,
   };

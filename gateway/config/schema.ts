@@ -146,6 +146,13 @@ export const schema = {
       max: 86_400,
       help: 'Seconds after which a runtime that does not become available is in error.',
     },
+    max_image_executions: {
+      type: 'integer',
+      default: 20,
+      min: 1,
+      max: 10_000,
+      help: 'Image functions that run at a time, a container each; more wait for one to end.',
+    },
     max_result_bytes: {
       type: 'integer',
       default: 6 * MIB,
@@ -183,6 +190,16 @@ export const schema = {
       default: 'auto',
       choices: ['auto', 'none'],
       help: 'auto: an own user and control group for every process of user code where this machine lets us. none: neither.',
+    },
+    docker_host: {
+      type: 'text',
+      default: '',
+      help: 'Docker daemon that runs image functions: unix:///PATH or tcp://HOST:PORT. Empty: there are none.',
+    },
+    docker_network: {
+      type: 'text',
+      default: 'bridge',
+      help: 'Docker network of image functions; `none` cuts them off.',
     },
   },
   kubernetes: {

@@ -1,7 +1,6 @@
 import { QinlingError } from '../errors.ts';
 import { invocationId } from '../invocation-id.ts';
 import type { Call, CallEnd } from '../invoke/call.ts';
-import type { Invoker } from '../invoke/invoker.ts';
 import type { Target } from '../invoke/target.ts';
 import type { Targets } from '../invoke/targets.ts';
 import type { ExecutionOutcome, ExecutionRecord, ExecutionStore, TimeMs } from '../store/store.ts';
@@ -13,6 +12,7 @@ import type { LiveRun } from './log-followers.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { lostOutcome, toExecutionOutcome } from './outcome.ts';
 import { RetryQueue } from './retry-queue.ts';
+import type { Runner } from './runner.ts';
 import type { Settlement } from './settlement.ts';
 
 export interface AsyncRunsOptions {
@@ -37,7 +37,7 @@ export class AsyncRuns {
   readonly #retries: RetryQueue;
   /** By the ids of executions. */
   readonly #calls = new Map<string, Call>();
-  #invoker!: Invoker;
+  #runner!: Runner;
   #isDraining = false;
 
   constructor(
@@ -68,8 +68,8 @@ export class AsyncRuns {
   }
 
   /** Takes up what was accepted and not started, by this process or an earlier one. */
-  start(invoker: Invoker): void {
-    this.#invoker = invoker;
+  start(runner: Runner): void {
+    this.#runner = runner;
     this.#queue.start();
     this.#retries.start();
   }
@@ -130,7 +130,7 @@ export class AsyncRuns {
 
   #invoke(run: AsyncRun, target: Target): void {
     const { record } = run;
-    const call = this.#invoker.invoke({
+    const call = this.#runner.invoke({
       executionId: invocationId(record.id, record.attempts?.number),
       target,
       input: inputBytes(record),

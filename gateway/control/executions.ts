@@ -1,7 +1,6 @@
 import type { Access } from '../auth/access.ts';
 import { QinlingError, invalidInput, notFound } from '../errors.ts';
 import { ExecutionIds } from '../execution-id.ts';
-import type { Invoker } from '../invoke/invoker.ts';
 import type { Target } from '../invoke/target.ts';
 import type { Targets } from '../invoke/targets.ts';
 import type { Link } from '../link/link.ts';
@@ -20,6 +19,8 @@ import { LeftExecutions, type LeftExecutionsOptions } from './left-executions.ts
 import { listRecords, type ListRequest } from './lists.ts';
 import { LogFollowers } from './log-followers.ts';
 import { OpenCalls } from './open-calls.ts';
+import { exitOutcome, lostOutcome } from './outcome.ts';
+import type { Runner } from './runner.ts';
 import { Settlement } from './settlement.ts';
 import { SyncRuns, type SyncRunsOptions } from './sync-runs.ts';
 
@@ -87,10 +88,14 @@ export class Executions {
   }
 
   /** Takes up what an earlier process left: unstarted executions run, started ones are settled (or brought by agents). */
-  async start(invoker: Invoker): Promise<void> {
-    this.#sync.start(invoker);
+  async start(runner: Runner): Promise<void> {
+    this.#sync.start(runner);
+    await runner.images?.takeOver(async (id) => {
+      const tell = await this.#left.adopt(id);
+      return tell && ((exit) => tell(exit === undefined ? lostOutcome() : exitOutcome(exit)));
+    });
     await this.#left.start();
-    this.#async.start(invoker);
+    this.#async.start(runner);
   }
 
   /** Does what another gateway left that is gone: runs what was not started, settles what was. */

@@ -1,10 +1,12 @@
-import { invalidInput } from '../errors.ts';
+import { invalidInput, type QinlingError } from '../errors.ts';
 import { toShallowJson } from '../json-depth.ts';
 import type { CodeDocument } from '../store/store.ts';
 
 const SOURCES = ['package', 'swift', 'image'] as const;
 /** Characters of the JSON text: whatever else is in it is kept and shown in every answer. */
 const MAX_CODE_LENGTH = 16 * 1024;
+/** What a registry, a name, a tag and a digest are made of; never an option, never a space. */
+const IMAGE = /^[A-Za-z0-9][\w.\-/:@]{0,254}$/;
 type Source = (typeof SOURCES)[number];
 
 /**
@@ -39,8 +41,12 @@ export function toObject(given: unknown): Record<string, unknown> {
 /** The code of a package that was stored. Throws INVALID_INPUT for a document that is too large to keep, or nested too deeply. */
 export function withMd5(code: CodeDocument, md5: string): CodeDocument {
   const document = { ...code, md5sum: md5 };
-  if (toShallowJson(document).length > MAX_CODE_LENGTH) throw invalidInput('The attribute code is too long.');
+  checkLength(document);
   return document;
+}
+
+function checkLength(document: CodeDocument): void {
+  if (toShallowJson(document).length > MAX_CODE_LENGTH) throw invalidInput('The attribute code is too long.');
 }
 
 /** The md5 of a package that was stored. */
@@ -48,9 +54,23 @@ export function md5Of(code: CodeDocument): string {
   return String(code['md5sum']);
 }
 
-export function refuseUnsupported(code: CodeDocument): void {
+/** `runsImages`: there is something that does. Throws INVALID_INPUT. */
+export function refuseUnsupported(code: CodeDocument, runsImages: boolean): void {
   if (code.source === 'swift') throw invalidInput('Swift object not supported.');
-  if (code.source === 'image') throw invalidInput('Image functions are not supported by this deployment.');
+  if (code.source !== 'image') return;
+  if (!runsImages) throw imagesNotSupported();
+  imageOf(code);
+  checkLength(code);
+}
+
+export function imagesNotSupported(): QinlingError {
+  return invalidInput('Image functions are not supported by this deployment.');
+}
+
+/** The image of an image function. Throws INVALID_INPUT. */
+export function imageOf({ image }: CodeDocument): string {
+  if (typeof image === 'string' && IMAGE.test(image)) return image;
+  throw invalidInput('The attribute code must have an image: a name like repository/name:tag.');
 }
 
 function guessSource(code: Readonly<Record<string, unknown>>, hasPackage: boolean): Source | undefined {

@@ -40,8 +40,10 @@ export class Functions {
   readonly #commons: FunctionCommons;
   readonly #runtimes: Runtimes;
   readonly #limits: ResourceLimits;
+  readonly #runsImages: boolean;
 
-  constructor(commons: FunctionCommons, runtimes: Runtimes, limits: ResourceLimits) {
+  constructor(commons: FunctionCommons, runtimes: Runtimes, limits: ResourceLimits, runsImages = false) {
+    this.#runsImages = runsImages;
     this.#commons = commons;
     this.#runtimes = runtimes;
     this.#limits = limits;
@@ -55,36 +57,34 @@ export class Functions {
     const timeoutSeconds = parseLimit('timeout', request.timeout ?? limits.timeout.usual, limits);
     const cpuMillicores = parseLimit('cpu', request.cpu ?? limits.cpu.usual, limits);
     const memoryBytes = parseLimit('memory', request.memorySize ?? limits.memory.usual, limits);
-    refuseUnsupported(code);
+    refuseUnsupported(code, this.#runsImages);
+    const owner = { id: randomUUID(), projectId: access.projectId };
+    const common = {
+      ...owner,
+      name: request.name ?? null,
+      description: request.description ?? null,
+      cpuMillicores,
+      memoryBytes,
+      timeoutSeconds,
+      retry: request.retry ?? null,
+      count: 0,
+      latestVersion: 0,
+      updatedAt: null,
+    };
+    if (code.source === 'image') {
+      const runtimeId = request.runtimeId === undefined ? null : this.#checkRuntime(access, request.runtimeId);
+      const ofImage = { runtimeId, code, packageDigest: null, entry: null, createdAt: Date.now() };
+      return this.#insert({ ...common, ...ofImage });
+    }
     const runtimeId = this.#checkRuntime(access, request.runtimeId);
     const { upload } = request;
     if (upload === undefined) throw invalidInput('The file part package is missing.');
     checkMd5(request.md5 ?? code['md5sum'], upload);
-    const owner = { id: randomUUID(), projectId: access.projectId };
     const entry = request.entry ?? DEFAULT_ENTRY;
     const codeDocument = withMd5(code, upload.md5);
     return this.#commons.packages.add(owner, upload, entry, async (packageDigest) => {
       this.#checkRuntime(access, runtimeId); // it may have been deleted while the package was read
-      const record: FunctionRecord = {
-        id: owner.id,
-        projectId: owner.projectId,
-        name: request.name ?? null,
-        description: request.description ?? null,
-        runtimeId,
-        code: codeDocument,
-        packageDigest,
-        entry,
-        cpuMillicores,
-        memoryBytes,
-        timeoutSeconds,
-        retry: request.retry ?? null,
-        count: 0,
-        latestVersion: 0,
-        createdAt: Date.now(),
-        updatedAt: null,
-      };
-      await this.#commons.store.functions.insert(record);
-      return record;
+      return this.#insert({ ...common, runtimeId, code: codeDocument, packageDigest, entry, createdAt: Date.now() });
     });
   }
 
@@ -100,9 +100,12 @@ export class Functions {
     return listRecords(this.#commons.store.functions, access.scope, request);
   }
 
-  /** The uploaded bytes. Throws NOT_FOUND where the function or its package is not there. */
+  /** The uploaded bytes. Throws NOT_FOUND where the function or its package is not there; METHOD_NOT_ALLOWED for an image. */
   async download(access: Access, id: string): Promise<StoredFile> {
     const record = await this.get(access, id);
+    if (record.code.source === 'image') {
+      throw new QinlingError('METHOD_NOT_ALLOWED', 'Download image function is not allowed.');
+    }
     const file = await this.#commons.packages.open(record, md5Of(record.code));
     if (file === undefined) throw notFound(`Package of function ${id} not found.`);
     return file;
@@ -141,6 +144,11 @@ export class Functions {
       for (const { versionNumber } of versions) onChange(id, versionNumber, true);
       await this.#removePackages(record, versions);
     });
+  }
+
+  async #insert(record: FunctionRecord): Promise<FunctionRecord> {
+    await this.#commons.store.functions.insert(record);
+    return record;
   }
 
   async #tellVersions(id: string): Promise<void> {
@@ -208,6 +216,7 @@ export class Functions {
 
   /** The files of a function that is gone with its versions. */
   async #removePackages(record: FunctionRecord, versions: readonly VersionRecord[]): Promise<void> {
+    if (record.packageDigest === null) return;
     const { packages } = this.#commons;
     const md5s = new Set([md5Of(record.code), ...versions.map(({ md5 }) => md5)]);
     const digests = new Set([record.packageDigest, ...versions.map(({ packageDigest }) => packageDigest)]);

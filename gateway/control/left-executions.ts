@@ -1,7 +1,7 @@
 import { invocationId, parseInvocationId } from '../invocation-id.ts';
 import type { Link } from '../link/link.ts';
 import type { PendingCall } from '../link/pending-table.ts';
-import type { ExecutionOutcome, ExecutionRecord, ExecutionStore } from '../store/store.ts';
+import { ExecutionStatus, type ExecutionOutcome, type ExecutionRecord, type ExecutionStore } from '../store/store.ts';
 import { attemptNumber } from './attempts.ts';
 import type { LiveRun } from './log-followers.ts';
 import { lostOutcome, toExecutionOutcome } from './outcome.ts';
@@ -59,6 +59,18 @@ export class LeftExecutions {
 
   find(executionId: string): LiveRun | undefined {
     return this.#live.get(executionId);
+  }
+
+  /**
+   * Somebody has a run that a process which is gone had started. Resolves with how its end is told; undefined: nobody
+   * awaits it.
+   */
+  async adopt(id: string): Promise<((outcome: ExecutionOutcome) => void) | undefined> {
+    const { executionId, attempt } = parseInvocationId(id);
+    const record = await this.#store.get(executionId, null);
+    if (record?.status !== ExecutionStatus.Running || attemptNumber(record) !== attempt) return undefined;
+    this.#adopted.add(id);
+    return (outcome) => void this.#settle(executionId, attempt, outcome);
   }
 
   /** An agent brings an invocation that a process which is gone had sent. */

@@ -1,6 +1,6 @@
 import { Outcome, type Result } from '../../protocol/message.ts';
 import { ExecutionStatus, type ExecutionLog, type ExecutionOutcome } from '../store/store.ts';
-import type { CallEnd } from '../invoke/call.ts';
+import type { CallEnd, ProgramExit } from '../invoke/call.ts';
 
 /** Texts of failures, as clients of the original know them (its tests look for them). JSON text each. */
 const TIMEOUT = '"Function execution timeout."';
@@ -18,7 +18,22 @@ export function toExecutionOutcome(end: CallEnd, timeoutSeconds: number): Execut
       return lostOutcome();
     case 'withdrawn':
       return undefined;
+    case 'exited':
+      return exitOutcome(end.exit, timeoutSeconds);
   }
+}
+
+/** A program has no output but its log; its time is told in whole seconds. */
+export function exitOutcome(exit: ProgramExit, timeoutSeconds = 0): ExecutionOutcome {
+  const { exitCode, durationMs, log: text, isLogCut } = exit;
+  const seconds = Math.round(durationMs / 1000);
+  const log: ExecutionLog = { text, isCut: isLogCut, isFinished: exitCode !== undefined };
+  if (exitCode === 0) return { status: ExecutionStatus.Success, output: null, durationSeconds: seconds, log };
+  if (exitCode !== undefined) {
+    return { status: ExecutionStatus.Failed, output: RESOURCES, durationSeconds: seconds, log };
+  }
+  const durationSeconds = Math.max(seconds, timeoutSeconds);
+  return { status: ExecutionStatus.Failed, output: TIMEOUT, durationSeconds, log };
 }
 
 /** The end of an execution that may have run, but whose worker or link is gone. */

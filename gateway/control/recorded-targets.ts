@@ -2,6 +2,7 @@ import { QinlingError, invalidInput } from '../errors.ts';
 import { makeTarget, type Target } from '../invoke/target.ts';
 import type { TargetSource } from '../invoke/targets.ts';
 import { RuntimeStatus, type FunctionRecord, type Store, type VersionRecord } from '../store/store.ts';
+import { imageOf, imagesNotSupported } from './function-code.ts';
 import { DEFAULT_ENTRY, functionNotFound } from './functions.ts';
 import { notAvailable, type Runtimes } from './runtimes.ts';
 import { versionNotFound } from './versions.ts';
@@ -16,10 +17,12 @@ type Runnable = Pick<
 export class RecordedTargets implements TargetSource {
   readonly #store: Store;
   readonly #runtimes: Runtimes;
+  readonly #runsImages: boolean;
 
-  constructor(store: Store, runtimes: Runtimes) {
+  constructor(store: Store, runtimes: Runtimes, runsImages = false) {
     this.#store = store;
     this.#runtimes = runtimes;
+    this.#runsImages = runsImages;
   }
 
   async read(functionId: string, version: number): Promise<Target> {
@@ -28,7 +31,8 @@ export class RecordedTargets implements TargetSource {
     return this.#toTarget(record, version, version === 0 ? record : await this.#readVersion(record, version));
   }
 
-  whyNotRunnable({ runtimeId }: Target): QinlingError | undefined {
+  whyNotRunnable({ runtimeId, image }: Target): QinlingError | undefined {
+    if (image !== null) return this.#runsImages ? undefined : imagesNotSupported();
     const isAvailable = this.#runtimes.find(runtimeId)?.status === RuntimeStatus.Available;
     return isAvailable ? undefined : notAvailable(runtimeId);
   }
@@ -40,8 +44,10 @@ export class RecordedTargets implements TargetSource {
     return record;
   }
 
-  #toTarget({ id, projectId, runtimeId, retry }: FunctionRecord, version: number, runnable: Runnable): Target {
+  #toTarget(record: FunctionRecord, version: number, runnable: Runnable): Target {
+    const { id, projectId, runtimeId, retry } = record;
     const { packageDigest, entry, cpuMillicores, memoryBytes, timeoutSeconds } = runnable;
+    if (record.code.source === 'image') return imageTarget(record);
     const runtime = runtimeId === null ? undefined : this.#runtimes.find(runtimeId);
     if (runtime === undefined || packageDigest === null) throw invalidInput('The function has no code to run.');
     const poolName = this.#runtimes.poolNameOf(runtime);
@@ -57,7 +63,26 @@ export class RecordedTargets implements TargetSource {
       cpuMillicores,
       memoryBytes,
       timeoutMs: timeoutSeconds * 1000,
+      image: null,
       retry,
     });
   }
+}
+
+function imageTarget(record: FunctionRecord): Target {
+  const { id, projectId, code, cpuMillicores, memoryBytes, timeoutSeconds, retry } = record;
+  const nothing = { runtimeId: '', poolName: '', packageDigest: '', entry: '' };
+  const timeoutMs = timeoutSeconds * 1000;
+  const image = imageOf(code);
+  return makeTarget({
+    ...nothing,
+    functionId: id,
+    version: 0,
+    projectId,
+    cpuMillicores,
+    memoryBytes,
+    timeoutMs,
+    image,
+    retry,
+  });
 }

@@ -1,4 +1,5 @@
 import type { Access } from '../auth/access.ts';
+import { invalidInput } from '../errors.ts';
 import type { Targets } from '../invoke/targets.ts';
 import type { Workers } from '../invoke/workers.ts';
 import type { FunctionCommons } from './function-commons.ts';
@@ -43,6 +44,7 @@ export class Scaling {
       const target = this.#targets.find(functionId, version) ?? (await this.#targets.load(functionId, version));
       const isRefused = this.#targets.whyNotRunnable(target);
       if (isRefused !== undefined) throw isRefused;
+      if (target.image !== null) throw invalidInput('An image function has no workers.');
       this.#workers.add(target, count);
     });
   }

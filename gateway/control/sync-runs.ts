@@ -1,6 +1,5 @@
 import { QinlingError } from '../errors.ts';
 import type { Call, CallEnd } from '../invoke/call.ts';
-import type { Invoker } from '../invoke/invoker.ts';
 import type { Target } from '../invoke/target.ts';
 import type { IdempotencyKey } from '../store/idempotency-key.ts';
 import type { ExecutionOutcome, ExecutionRecord, ExecutionStore } from '../store/store.ts';
@@ -11,6 +10,7 @@ import type { LiveRun } from './log-followers.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { lostOutcome, toExecutionOutcome } from './outcome.ts';
 import { RunningRows, type SyncRun } from './running-rows.ts';
+import type { Runner } from './runner.ts';
 
 export interface SyncRunsOptions {
   /** How long a call may wait for a worker. */
@@ -25,7 +25,7 @@ export class SyncRuns {
   readonly #watch: EndWatch;
   readonly #options: SyncRunsOptions;
   readonly #runningRows: RunningRows;
-  #invoker!: Invoker;
+  #runner!: Runner;
 
   constructor(store: ExecutionStore, openCalls: OpenCalls, watch: EndWatch, options: SyncRunsOptions) {
     this.#store = store;
@@ -37,8 +37,8 @@ export class SyncRuns {
     );
   }
 
-  start(invoker: Invoker): void {
-    this.#invoker = invoker;
+  start(runner: Runner): void {
+    this.#runner = runner;
   }
 
   close(): void {
@@ -54,7 +54,7 @@ export class SyncRuns {
   run(record: ExecutionRecord, target: Target, onDone: OnDone, key?: IdempotencyKey): void {
     this.#openCalls.opened();
     const run: SyncRun = { record, call: undefined, isRecorded: key !== undefined, key };
-    run.call = this.#invoker.invoke({
+    run.call = this.#runner.invoke({
       executionId: record.id,
       target,
       input: inputBytes(record),

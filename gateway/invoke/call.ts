@@ -13,7 +13,18 @@ export type CallEnd =
   /** Did not run and will not: overload, no worker, shutdown. */
   | { readonly kind: 'refused'; readonly error: QinlingError }
   /** `prepare` said no. */
-  | { readonly kind: 'withdrawn' };
+  | { readonly kind: 'withdrawn' }
+  /** It was a program that ran and ended. */
+  | { readonly kind: 'exited'; readonly exit: ProgramExit };
+
+export interface ProgramExit {
+  /** Undefined: its time was over, and it was ended. */
+  readonly exitCode: number | undefined;
+  readonly durationMs: number;
+  /** The first MAX_LOG_BYTES of what it printed. */
+  readonly log: Uint8Array;
+  readonly isLogCut: boolean;
+}
 
 export interface CallRequest {
   readonly executionId: string;

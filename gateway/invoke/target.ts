@@ -15,6 +15,8 @@ export interface Target {
   readonly cpuMillicores: number;
   readonly memoryBytes: number;
   readonly timeoutMs: number;
+  /** Of an image function, which has no runtime, pool, package or entry (they are empty); else null. */
+  readonly image: string | null;
   /** For asynchronous executions that are accepted now. */
   readonly retry: RetryPolicy | null;
 }

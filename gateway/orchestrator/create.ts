@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/load.ts';
 import type { LinkSet } from '../link/link-set.ts';
 import { logLevelOf, type Logger } from '../log.ts';
+import { DockerClient } from './docker/docker-client.ts';
+import { DockerImages } from './docker/docker-images.ts';
 import { LOCAL_AGENT_NAME, LocalOrchestrator } from './local/local-orchestrator.ts';
 import { tarFolderOf } from '../storage/local/local-storage.ts';
 import type { Orchestrator, OrchestratorProcess } from './orchestrator.ts';
@@ -44,7 +46,7 @@ function createLocalOrchestrator(config: Config, { links, internalAddress, log }
   const ownName = createHash('sha256').update(config.default.dataDir).digest('hex').slice(0, 12);
   const workDirectory = local.workDir === '' ? join(tmpdir(), `qinling-${ownName}`) : local.workDir;
   const drainSeconds = config.default.shutdownTimeout;
-  return new LocalOrchestrator(links, new RuntimeImages(runtimesDirectory), {
+  const agent = {
     environment: {
       QINLING_AGENT_GATEWAY_URL: internalAddress,
       QINLING_AGENT_NAME: LOCAL_AGENT_NAME,
@@ -62,6 +64,16 @@ function createLocalOrchestrator(config: Config, { links, internalAddress, log }
     token: config.internal.token,
     stopMs: drainSeconds * 1000 + AGENT_STOP_MARGIN_MS,
     log: partLog(log),
+  };
+  const docker = local.dockerHost === '' ? undefined : openDocker(local, ownName, partLog(log));
+  return new LocalOrchestrator(links, new RuntimeImages(runtimesDirectory), agent, docker);
+}
+
+function openDocker({ dockerHost, dockerNetwork }: Config['local'], owner: string, log: { warn(text: string): void }) {
+  return new DockerImages(new DockerClient(dockerHost), {
+    owner,
+    network: dockerNetwork,
+    onWarning: (text) => log.warn(text),
   });
 }
 

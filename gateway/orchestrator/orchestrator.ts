@@ -1,4 +1,5 @@
 import type { AgentAuthenticator } from '../link/agent-identity.ts';
+import type { ImageRunner } from './image-runner.ts';
 
 /** What an orchestrator needs to know of a runtime. */
 export interface PoolSpec {
@@ -7,13 +8,10 @@ export interface PoolSpec {
   readonly isTrusted: boolean;
 }
 
-export interface OrchestratorCapabilities {
-  readonly supportsImageFunctions: boolean;
-}
-
 /** Makes and removes workers. Knows nothing of functions, links' messages or HTTP; routing never asks it anything. */
 export interface Orchestrator {
-  readonly capabilities: OrchestratorCapabilities;
+  /** Runs image functions; undefined where none can be run. */
+  readonly imageRunner: ImageRunner | undefined;
   /** How long agents may take to come back after the gateway started; 0 where they end with it. */
   readonly returnGraceMs: number;
   /** Name of the pool that serves the runtime, as agents say it in Hello; undefined where none can. */

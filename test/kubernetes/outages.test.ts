@@ -22,10 +22,11 @@ describeInstallation(
     const create = async () => (await cluster.api.createFunction({ runtime: 'python', files: HELLO })).id;
     const call = async (id: string) =>
       assert.equal(resultOf(await cluster.api.execute(id, { name: 'here' })).output, 'here');
-    const untilFull = () =>
+    /** Right after an outage workers that were taken in it look free still. */
+    const untilFull = (leastTaken = 0) =>
       cluster.untilWorkers(runtime.id, (pods) => {
         const free = pods.filter((pod: SeenPod) => !isTaken(pod));
-        return free.length === REPLICAS && free.every(isReady);
+        return free.length === REPLICAS && free.every(isReady) && pods.length - free.length >= leastTaken;
       });
 
     claim('serve warm and cold calls while the API server is away, and the pool is refilled afterwards', async () => {
@@ -43,8 +44,7 @@ describeInstallation(
         await call(colder);
         await call(warm);
       });
-      const pods = await untilFull();
-      assert.ok(pods.filter(isTaken).length >= 3, 'taken workers were labelled when the server was back');
+      await untilFull(3);
       await call(warm);
     });
 

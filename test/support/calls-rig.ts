@@ -3,6 +3,7 @@ import { Executions } from '../../gateway/control/executions.ts';
 import { RecordedTargets } from '../../gateway/control/recorded-targets.ts';
 import { Scaling } from '../../gateway/control/scaling.ts';
 import { AliasTargets } from '../../gateway/invoke/alias-targets.ts';
+import { Runner } from '../../gateway/control/runner.ts';
 import { Invoker } from '../../gateway/invoke/invoker.ts';
 import { Targets } from '../../gateway/invoke/targets.ts';
 import { LinkSet } from '../../gateway/link/link-set.ts';
@@ -65,7 +66,7 @@ export async function openCallsRig(cleaner: Cleaner, options: CallsRigOptions = 
   });
   const agent = new FakeAgent(links, { pools: ['pool-of-python'], workerCount, ...options.hello });
   if (workerCount > 0) agent.connect();
-  await executions.start(invoker);
+  await executions.start(new Runner(invoker));
   const scaling = new Scaling(rig.commons, targets, invoker.workers);
   return { ...rig, targets, aliasTargets, callTargets, executions, callFaults, links, invoker, agent, scaling };
 }

@@ -4,6 +4,7 @@ import { CallTargets } from '../../gateway/control/call-targets.ts';
 import { Executions, type NewExecution } from '../../gateway/control/executions.ts';
 import type { FinishedCall } from '../../gateway/control/finished-call.ts';
 import { QinlingError, notFound } from '../../gateway/errors.ts';
+import { Runner } from '../../gateway/control/runner.ts';
 import { Invoker } from '../../gateway/invoke/invoker.ts';
 import { AliasTargets } from '../../gateway/invoke/alias-targets.ts';
 import { makeTarget, type Target } from '../../gateway/invoke/target.ts';
@@ -48,7 +49,7 @@ export class ExecutionsRig {
       rig.close();
     });
     if (options.isAgentAway !== true) rig.agent.connect();
-    await rig.executions.start(rig.invoker);
+    await rig.executions.start(new Runner(rig.invoker));
     return rig;
   }
 
@@ -148,6 +149,7 @@ function targetOf(record: FunctionRecord): Target {
     cpuMillicores,
     memoryBytes,
     timeoutMs: timeoutSeconds * 1000,
+    image: null,
     retry,
   });
 }

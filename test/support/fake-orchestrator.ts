@@ -12,7 +12,7 @@ export interface PoolRequest {
 
 /** An orchestrator without workers. Every request waits until the test ends it, or its signal does. */
 export class FakeOrchestrator implements Orchestrator {
-  readonly capabilities = { supportsImageFunctions: false };
+  readonly imageRunner = undefined;
   readonly returnGraceMs = 0;
   /** While true requests succeed at once. */
   isWilling = false;

@@ -2,6 +2,8 @@ import { request } from 'node:https';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 
+const CONNECT_MS = 10_000;
+
 export interface TlsServer {
   /** Where it listens, whatever name its certificate has. */
   readonly host: string;
@@ -27,6 +29,12 @@ export function httpsSender({ host, port, authority }: TlsServer): typeof fetch 
         agent: false,
         headers: { ...Object.fromEntries(headers), host: hostname },
       });
+      // A connection to a pod that has just gone would hang until the system gives up.
+      const connecting = setTimeout(() => {
+        outgoing.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }));
+      }, CONNECT_MS);
+      outgoing.on('socket', (socket) => socket.once('secureConnect', () => clearTimeout(connecting)));
+      outgoing.on('close', () => clearTimeout(connecting));
       outgoing.on('error', reject);
       outgoing.on('response', (response) => {
         const chunks: Buffer[] = [];

@@ -24,6 +24,7 @@ export function target(functionId: string): Target {
     cpuMillicores: 100,
     memoryBytes: 1,
     timeoutMs: 1000,
+    image: null,
     retry: null,
   };
 }

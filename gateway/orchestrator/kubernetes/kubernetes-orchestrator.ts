@@ -8,6 +8,7 @@ import type { RuntimeImages } from '../runtime-images.ts';
 import type { Orchestrator, OrchestratorProcess, PoolSpec } from '../orchestrator.ts';
 import { isNotFound, type KubernetesClient, type KubernetesObject, type ObjectList } from './client.ts';
 import { whyRefused, type DeploymentObject } from './deployment.ts';
+import { ImagePods } from './image-pods.ts';
 import { LackingPods } from './lacking-pods.ts';
 import { deploymentName, FIELD_MANAGER, GATEWAY_CONTAINER, Label, WORKER_SELECTOR } from './names.ts';
 import { isEnding, runtimeIdOf, runtimeImageOf, troubleOf, type PodObject, type Trouble } from './pod.ts';
@@ -36,7 +37,7 @@ export interface KubernetesOrchestratorOptions {
  * a runtime that has the name of one of ours is served by the agents of the DaemonSet instead.
  */
 export class KubernetesOrchestrator implements Orchestrator, OrchestratorProcess {
-  readonly capabilities = { supportsImageFunctions: false };
+  readonly imageRunner: ImagePods;
   readonly returnGraceMs = RETURN_GRACE_MS;
   readonly #client: KubernetesClient;
   readonly #links: LinkSet;
@@ -78,6 +79,7 @@ export class KubernetesOrchestrator implements Orchestrator, OrchestratorProcess
       onWarning,
     });
     const hasLink = (podName: string) => [...links].some((link) => link.agentName === podName);
+    this.imageRunner = new ImagePods(client, pool, onWarning);
     this.#workers = new WorkerPods(client, this.#pods, { pool, hostMemoryBytes, hasLink, onWarning });
   }
 

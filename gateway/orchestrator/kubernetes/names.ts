@@ -18,10 +18,15 @@ export const Label = {
 export const Annotation = {
   /** On a Deployment: when the cluster was last asked to try again to make its pods. */
   TriedAt: 'qinling.openstack.org/tried-at',
+  /** On the pod of an image function: the execution, with its attempt, and its time limit. */
+  Invocation: 'qinling.openstack.org/invocation',
+  TimeoutMs: 'qinling.openstack.org/timeout-ms',
 } as const;
 
 export const MANAGED_BY = 'qinling';
 export const WORKER_COMPONENT = 'worker';
+/** Pods of image functions. */
+export const IMAGE_COMPONENT = 'image-function';
 
 export const PodState = { Free: 'free', Taken: 'taken' } as const;
 
@@ -29,11 +34,15 @@ export const PodState = { Free: 'free', Taken: 'taken' } as const;
 export const GATEWAY_CONTAINER = 'gateway';
 export const AGENT_CONTAINER = 'agent';
 export const RUNTIME_CONTAINER = 'runtime';
+export const IMAGE_CONTAINER = 'function';
 
 /** Of a runtime's Deployment. */
 export function deploymentName(runtimeId: string): string {
   return `runtime-${runtimeId}`;
 }
+
+/** Selects all pods of image functions. */
+export const IMAGE_SELECTOR = `${Label.ManagedBy}=${MANAGED_BY},${Label.Component}=${IMAGE_COMPONENT}`;
 
 /** Selects all pods of all pools. */
 export const WORKER_SELECTOR = `${Label.ManagedBy}=${MANAGED_BY},${Label.Component}=${WORKER_COMPONENT}`;

@@ -3,7 +3,14 @@ import { AGENT_CONTAINER, Label, PodState, RUNTIME_CONTAINER } from './names.ts'
 
 interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string };
-  readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly message?: string };
+  readonly running?: { readonly startedAt?: string };
+  readonly terminated?: {
+    readonly exitCode: number;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly startedAt?: string;
+    readonly finishedAt?: string;
+  };
 }
 
 interface ContainerStatus {
@@ -34,6 +41,7 @@ export interface PodObject extends KubernetesObject {
   };
   readonly status?: {
     readonly phase?: string;
+    readonly reason?: string;
     readonly conditions?: readonly Condition[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly containerStatuses?: readonly ContainerStatus[];
@@ -54,6 +62,24 @@ const FINAL_PULL_REASONS = new Set(['ImagePullBackOff', 'InvalidImageName', 'Err
 const START_REASONS = new Set(['CreateContainerConfigError', 'CreateContainerError', 'RunContainerError']);
 /** A container that failed so often will fail again. */
 const FINAL_RESTARTS = 2;
+
+export type ImageState =
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'running' }
+  /** Without an exit code its time was over. */
+  | { readonly kind: 'ended'; readonly exitCode: number | undefined; readonly durationMs: number };
+
+/** How far the pod of an image function is. Times are the node's, in whole seconds. */
+export function imageStateOf({ status }: PodObject): ImageState {
+  const { running, terminated } = status?.containerStatuses?.[0]?.state ?? {};
+  if (terminated !== undefined) {
+    const { exitCode, startedAt = '', finishedAt = '' } = terminated;
+    const durationMs = Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)) || 0;
+    return { kind: 'ended', exitCode: status?.reason === 'DeadlineExceeded' ? undefined : exitCode, durationMs };
+  }
+  if (status?.phase === 'Failed') return { kind: 'ended', exitCode: undefined, durationMs: 0 };
+  return { kind: running === undefined ? 'waiting' : 'running' };
+}
 
 export function runtimeIdOf(pod: PodObject): string | undefined {
   return pod.metadata.labels?.[Label.Runtime];

@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { Label, MANAGED_BY, WORKER_COMPONENT } from './names.ts';
+import { IMAGE_COMPONENT, Label, MANAGED_BY, WORKER_COMPONENT } from './names.ts';
 
 export interface WorkerPolicyOptions {
   readonly namespace: string;
@@ -27,7 +27,10 @@ export function workerPolicy({ namespace, gatewayUrl, blockedNetworks }: WorkerP
     kind: 'NetworkPolicy',
     metadata: { name: NAME, namespace, labels: { [Label.ManagedBy]: MANAGED_BY } },
     spec: {
-      podSelector: { matchLabels: { [Label.ManagedBy]: MANAGED_BY, [Label.Component]: WORKER_COMPONENT } },
+      podSelector: {
+        matchLabels: { [Label.ManagedBy]: MANAGED_BY },
+        matchExpressions: [{ key: Label.Component, operator: 'In', values: [WORKER_COMPONENT, IMAGE_COMPONENT] }],
+      },
       policyTypes: ['Ingress', 'Egress'],
       ingress: [],
       egress: [

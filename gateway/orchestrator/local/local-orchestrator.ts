@@ -3,6 +3,7 @@ import { QinlingError } from '../../errors.ts';
 import { randomBytes } from 'node:crypto';
 import { SecretAuthenticator, type AgentIdentity } from '../../link/agent-identity.ts';
 import type { LinkSet } from '../../link/link-set.ts';
+import type { ImageRunner } from '../image-runner.ts';
 import type { Orchestrator, OrchestratorProcess, PoolSpec } from '../orchestrator.ts';
 import { AgentProcess, type AgentProcessOptions } from './agent-process.ts';
 import type { RuntimeImages } from '../runtime-images.ts';
@@ -11,7 +12,7 @@ export const LOCAL_AGENT_NAME = 'local';
 
 /** Workers on this machine: one agent, a child process, that serves every runtime whose language it found. */
 export class LocalOrchestrator implements Orchestrator, OrchestratorProcess {
-  readonly capabilities = { supportsImageFunctions: false };
+  readonly imageRunner: ImageRunner | undefined;
   /** Agents end with the gateway: nothing of an earlier process comes back. */
   readonly returnGraceMs = 0;
   readonly #links: LinkSet;
@@ -20,7 +21,13 @@ export class LocalOrchestrator implements Orchestrator, OrchestratorProcess {
   readonly #authenticator: SecretAuthenticator;
 
   /** An empty token: one that nobody knows. */
-  constructor(links: LinkSet, images: RuntimeImages, agent: Omit<AgentProcessOptions, 'onGone'>) {
+  constructor(
+    links: LinkSet,
+    images: RuntimeImages,
+    agent: Omit<AgentProcessOptions, 'onGone'>,
+    imageRunner?: ImageRunner,
+  ) {
+    this.imageRunner = imageRunner;
     this.#links = links;
     this.#images = images;
     const token = agent.token === '' ? randomBytes(32).toString('hex') : agent.token;

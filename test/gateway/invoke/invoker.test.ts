@@ -22,6 +22,7 @@ function target(functionId: string): Target {
     cpuMillicores: 100,
     memoryBytes: 1,
     timeoutMs: 5_000,
+    image: null,
     retry: null,
   };
 }

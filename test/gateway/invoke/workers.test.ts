@@ -21,6 +21,7 @@ function target(functionId = 'f', version = 0, change: Partial<Target> = {}): Ta
     cpuMillicores: 100,
     memoryBytes: 1,
     timeoutMs: 5_000,
+    image: null,
     retry: null,
     ...change,
   });

@@ -1,0 +1,155 @@
+import { QinlingError } from '../errors.ts';
+import { Binding } from '../invoke/binding.ts';
+import { Call, type CallHandler, type CallRequest } from '../invoke/call.ts';
+import type { ImageEnd, ImageRunner } from '../orchestrator/image-runner.ts';
+import { imageArguments } from './image-arguments.ts';
+
+const RETRY_AFTER_SECONDS = 1;
+
+export interface ImageCallsOptions {
+  /** Containers at a time. */
+  readonly maxRunning: number;
+  /** Calls that may wait for others to end. Those without a deadline do not count: their owner bounds them. */
+  readonly maxWaiting: number;
+}
+
+/** What becomes of a run that an earlier process left; undefined: its end cannot be told. */
+export type OnLeftEnd = (end: ImageEnd | undefined) => void;
+
+/** The road of a call of an image function: a place among those that run, its container, its end. */
+export class ImageCalls implements CallHandler {
+  readonly #runner: ImageRunner;
+  readonly #options: ImageCallsOptions;
+  readonly #line = new Map<Call, NodeJS.Timeout | undefined>();
+  #running = 0;
+  #isClosed = false;
+
+  constructor(runner: ImageRunner, options: ImageCallsOptions) {
+    this.#runner = runner;
+    this.#options = options;
+  }
+
+  /** As Invoker.invoke. */
+  invoke(request: CallRequest): Call {
+    const nowMs = performance.now();
+    const call = new Call(request, new Binding(request.target, 1), this, nowMs);
+    call.isWarm = false;
+    if (this.#isClosed) call.refuse(shuttingDown());
+    else if (this.#running < this.#options.maxRunning) void this.#run(call);
+    else this.#wait(call, nowMs);
+    return call;
+  }
+
+  /**
+   * Takes up what an earlier process left. `adopt` resolves with who awaits a run; undefined: nobody does, and it is
+   * ended.
+   */
+  async takeOver(adopt: (invocationId: string) => Promise<OnLeftEnd | undefined>): Promise<void> {
+    for (const left of await this.#runner.left()) {
+      const onEnd = await adopt(left.invocationId);
+      if (onEnd === undefined) {
+        void left.remove();
+        continue;
+      }
+      this.#running++;
+      left.end().then(
+        (end) => this.#leftEnded(() => onEnd(end)),
+        () => this.#leftEnded(() => onEnd(undefined)),
+      );
+    }
+  }
+
+  /** Refuses what waits; what runs goes on without us. */
+  close(): void {
+    this.#isClosed = true;
+    for (const call of this.#line.keys()) call.refuse(shuttingDown());
+    for (const timer of this.#line.values()) clearTimeout(timer);
+    this.#line.clear();
+    this.#runner.close();
+  }
+
+  onCallDone(): void {
+    // there is no worker that could be free now
+  }
+
+  sendAgain(): void {
+    // no agent hands a container back
+  }
+
+  #wait(call: Call, nowMs: number): void {
+    const isBounded = call.deadlineMs !== Number.POSITIVE_INFINITY;
+    if (isBounded && this.#line.size >= this.#options.maxWaiting) return call.refuse(tooBusy());
+    const onLate = (): void => {
+      this.#line.delete(call);
+      call.refuse(tooBusy());
+    };
+    this.#line.set(call, isBounded ? setTimeout(onLate, call.deadlineMs - nowMs) : undefined);
+  }
+
+  /** Never rejects. */
+  async #run(call: Call): Promise<void> {
+    this.#running++;
+    try {
+      if (await isGranted(call)) await this.#runContainer(call);
+      else call.end({ kind: 'withdrawn' });
+    } catch (error) {
+      call.refuse(error instanceof QinlingError ? error : failed(error));
+    } finally {
+      this.#running--;
+      this.#startNext();
+    }
+  }
+
+  async #runContainer(call: Call): Promise<void> {
+    const { target, executionId } = call;
+    call.sentAtMs = performance.now();
+    call.sentCount++;
+    const end = await this.#runner.run({
+      invocationId: executionId,
+      functionId: target.functionId,
+      image: target.image!,
+      args: imageArguments(Buffer.from(call.input).toString()),
+      cpuMillicores: target.cpuMillicores,
+      memoryBytes: target.memoryBytes,
+      timeoutMs: target.timeoutMs,
+    });
+    call.end({ kind: 'exited', exit: end });
+  }
+
+  #leftEnded(tell: () => void): void {
+    this.#running--;
+    tell();
+    this.#startNext();
+  }
+
+  #startNext(): void {
+    const [next] = this.#line.keys();
+    if (next === undefined || this.#isClosed || this.#running >= this.#options.maxRunning) return;
+    clearTimeout(this.#line.get(next));
+    this.#line.delete(next);
+    void this.#run(next);
+  }
+}
+
+async function isGranted(call: Call): Promise<boolean> {
+  if (call.prepare === undefined) return true;
+  try {
+    call.isPrepared = await call.prepare();
+  } catch (cause) {
+    throw new QinlingError('UNAVAILABLE', 'The execution could not be recorded.', { cause });
+  }
+  return call.isPrepared;
+}
+
+function failed(cause: unknown): QinlingError {
+  return new QinlingError('UNAVAILABLE', 'Function execution failed.', { cause });
+}
+
+function tooBusy(): QinlingError {
+  const message = 'Too many image functions run.';
+  return new QinlingError('TOO_BUSY', message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+}
+
+function shuttingDown(): QinlingError {
+  return new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
+}

@@ -1,0 +1,54 @@
+import { IMAGE_UID, type ImageRun } from '../image-runner.ts';
+
+/** Names that our containers carry: operators may select by them. */
+export const DockerLabel = {
+  /** Which gateway made it. */
+  Owner: 'org.openstack.qinling.gateway',
+  Invocation: 'org.openstack.qinling.invocation',
+  Function: 'org.openstack.qinling.function',
+  TimeoutMs: 'org.openstack.qinling.timeout-ms',
+} as const;
+
+const MAX_PROCESSES = 128;
+const MAX_OPEN_FILES = 1_024;
+const SCRATCH_BYTES = 64 * 1024 * 1024;
+
+export interface ContainerOptions {
+  readonly owner: string;
+  readonly network: string;
+}
+
+export function containerName(invocationId: string): string {
+  return `qinling-${invocationId.replace('/', '-')}`;
+}
+
+/**
+ * The body of "Create a container": no rights, a root file system that cannot be written, a small /tmp, and the limits of
+ * the function. Swap does not add to the memory.
+ */
+export function containerSpec(run: ImageRun, { owner, network }: ContainerOptions): object {
+  return {
+    Image: run.image,
+    ...(run.args === undefined ? {} : { Cmd: run.args }),
+    User: `${IMAGE_UID}:${IMAGE_UID}`,
+    Labels: {
+      [DockerLabel.Owner]: owner,
+      [DockerLabel.Invocation]: run.invocationId,
+      [DockerLabel.Function]: run.functionId,
+      [DockerLabel.TimeoutMs]: String(run.timeoutMs),
+    },
+    HostConfig: {
+      NetworkMode: network,
+      Memory: run.memoryBytes,
+      MemorySwap: run.memoryBytes,
+      NanoCpus: run.cpuMillicores * 1_000_000,
+      PidsLimit: MAX_PROCESSES,
+      Ulimits: [{ Name: 'nofile', Soft: MAX_OPEN_FILES, Hard: MAX_OPEN_FILES }],
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+      Tmpfs: { '/tmp': `rw,noexec,nosuid,mode=1777,size=${SCRATCH_BYTES}` },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+    },
+  };
+}

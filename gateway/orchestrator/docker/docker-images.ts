@@ -1,0 +1,135 @@
+import { MAX_LOG_BYTES } from '../../../protocol/limits.ts';
+import { QinlingError } from '../../errors.ts';
+import type { ImageEnd, ImageRun, ImageRunner, LeftImageRun } from '../image-runner.ts';
+import { DockerLabel, containerName, containerSpec, type ContainerOptions } from './container.ts';
+import { DockerError, type DockerClient } from './docker-client.ts';
+import { demultiplexLog } from './log-demultiplexer.ts';
+
+/** Docker's frames around what was printed: enough for MAX_LOG_BYTES in short lines. */
+const MAX_LOG_STREAM_BYTES = 16 * MAX_LOG_BYTES;
+
+interface Inspected {
+  readonly State: { readonly StartedAt: string; readonly FinishedAt: string; readonly ExitCode: number };
+}
+
+interface Listed {
+  readonly Id: string;
+  readonly Labels: Readonly<Record<string, string>>;
+}
+
+export interface DockerImagesOptions extends ContainerOptions {
+  readonly onWarning: (text: string) => void;
+}
+
+/** Image functions on a Docker daemon: a container an execution. */
+export class DockerImages implements ImageRunner {
+  readonly #client: DockerClient;
+  readonly #options: DockerImagesOptions;
+  #isClosed = false;
+
+  constructor(client: DockerClient, options: DockerImagesOptions) {
+    this.#client = client;
+    this.#options = options;
+  }
+
+  async run(run: ImageRun): Promise<ImageEnd> {
+    const id = await this.#create(run).catch((error: unknown) => this.#refuse(run, error));
+    return this.#untilRemoved(id, async () => {
+      await this.#client.send('POST', `/containers/${id}/start`).catch((error: unknown) => this.#refuse(run, error));
+      return this.#end(id, run.timeoutMs);
+    });
+  }
+
+  async left(): Promise<LeftImageRun[]> {
+    const filters = JSON.stringify({ label: [`${DockerLabel.Owner}=${this.#options.owner}`] });
+    const path = `/containers/json?all=1&filters=${encodeURIComponent(filters)}`;
+    const found = await this.#client.json<Listed[]>('GET', path);
+    return found.map(({ Id: id, Labels: labels }) => ({
+      invocationId: labels[DockerLabel.Invocation] ?? '',
+      end: () => this.#untilRemoved(id, () => this.#endOfLeft(id, Number(labels[DockerLabel.TimeoutMs]))),
+      remove: () => this.#remove(id),
+    }));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  async #create(run: ImageRun): Promise<string> {
+    const path = `/containers/create?name=${containerName(run.invocationId)}`;
+    const create = () => this.#client.json<{ Id: string }>('POST', path, containerSpec(run, this.#options));
+    try {
+      return (await create()).Id;
+    } catch (error) {
+      if (!(error instanceof DockerError) || error.status !== 404) throw error;
+      await this.#pull(run.image); // the image is not there
+      return (await create()).Id;
+    }
+  }
+
+  /** The progress comes as lines of JSON with status 200, whatever becomes of it. */
+  async #pull(image: string): Promise<void> {
+    const hasTag = /[:@][^/]*$/.test(image);
+    const path = `/images/create?fromImage=${encodeURIComponent(image)}${hasTag ? '' : '&tag=latest'}`;
+    const { body } = await this.#client.send('POST', path);
+    const last = body.toString().trim().split('\n').at(-1) ?? '';
+    const { error } = (last === '' ? {} : JSON.parse(last)) as { error?: string };
+    if (error !== undefined) throw new DockerError(404, error);
+  }
+
+  /** `startedAtMs`: when it began to run (milliseconds since 1970). */
+  async #end(id: string, timeoutMs: number, startedAtMs = Date.now()): Promise<ImageEnd> {
+    let isTimedOut = false;
+    const timer = setTimeout(
+      () => {
+        isTimedOut = true;
+        this.#client.send('POST', `/containers/${id}/kill`).catch(() => undefined); // it has ended by itself
+      },
+      timeoutMs - (Date.now() - startedAtMs),
+    );
+    try {
+      await this.#client.send('POST', `/containers/${id}/wait`);
+    } finally {
+      clearTimeout(timer);
+    }
+    const { State: state } = await this.#client.json<Inspected>('GET', `/containers/${id}/json`);
+    const logPath = `/containers/${id}/logs?stdout=1&stderr=1`;
+    const { body } = await this.#client.send('GET', logPath, undefined, MAX_LOG_STREAM_BYTES);
+    return {
+      exitCode: isTimedOut ? undefined : state.ExitCode,
+      durationMs: Math.max(0, Date.parse(state.FinishedAt) - Date.parse(state.StartedAt)),
+      ...demultiplexLog(body, MAX_LOG_BYTES),
+    };
+  }
+
+  async #endOfLeft(id: string, timeoutMs: number): Promise<ImageEnd> {
+    const { State: state } = await this.#client.json<Inspected>('GET', `/containers/${id}/json`);
+    const startedAtMs = Date.parse(state.StartedAt);
+    if (!(startedAtMs > 0)) throw new Error('the container was not started');
+    return this.#end(id, timeoutMs, startedAtMs);
+  }
+
+  /** What is open when the gateway ends is left as it is: the next process takes it up. */
+  async #untilRemoved(id: string, end: () => Promise<ImageEnd>): Promise<ImageEnd> {
+    try {
+      return await end();
+    } finally {
+      if (this.#isClosed) await new Promise(() => undefined);
+      await this.#remove(id);
+    }
+  }
+
+  async #remove(id: string): Promise<void> {
+    try {
+      await this.#client.send('DELETE', `/containers/${id}?force=1&v=1`);
+    } catch (error) {
+      if (error instanceof DockerError && error.status === 404) return;
+      this.#options.onWarning(`the container ${id} was not removed: ${(error as Error).message}`);
+    }
+  }
+
+  #refuse({ image }: ImageRun, cause: unknown): never {
+    this.#options.onWarning(`the image ${image} cannot be run: ${(cause as Error).message}`);
+    throw new QinlingError('UNAVAILABLE', 'Function execution failed.', { cause });
+  }
+}

@@ -1,0 +1,43 @@
+/** One run of an image function: a container of its own. */
+export interface ImageRun {
+  /** Of the execution and its attempt; no two runs have the same. */
+  readonly invocationId: string;
+  readonly functionId: string;
+  readonly image: string;
+  /** Undefined: what the image says. */
+  readonly args: readonly string[] | undefined;
+  readonly cpuMillicores: number;
+  readonly memoryBytes: number;
+  /** From when the container runs; what the image takes to come does not count. */
+  readonly timeoutMs: number;
+}
+
+export interface ImageEnd {
+  /** Undefined: its time was over, and it was ended. */
+  readonly exitCode: number | undefined;
+  readonly durationMs: number;
+  /** The first MAX_LOG_BYTES of what it printed. */
+  readonly log: Uint8Array;
+  readonly isLogCut: boolean;
+}
+
+/** A container that an earlier process of the gateway left. */
+export interface LeftImageRun {
+  readonly invocationId: string;
+  /** Resolves when it has ended, and is removed. Rejects where its end cannot be told. */
+  end(): Promise<ImageEnd>;
+  /** Ends it. Never rejects. */
+  remove(): Promise<void>;
+}
+
+/** Runs images, a container for each execution, and removes what it made. Knows nothing of functions and records. */
+export interface ImageRunner {
+  /** Rejects with a QinlingError where the image cannot be run: what became of it is not known then. */
+  run(run: ImageRun): Promise<ImageEnd>;
+  left(): Promise<LeftImageRun[]>;
+  /** What runs goes on, and is there for the next process; its promises never settle. */
+  close(): void;
+}
+
+/** User and group of every image function, whatever its image says: nobody in any image. */
+export const IMAGE_UID = 65_533;
