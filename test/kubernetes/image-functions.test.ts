@@ -11,7 +11,7 @@ const shell = (script: string) => JSON.stringify({ __function_input: ['sh', '-c'
 
 describeInstallation(
   'image functions in Kubernetes',
-  { overlays: ['minimal'] },
+  { overlays: ['base'], environment: { QINLING_KUBERNETES_REPLICAS: '1' } },
   async () => undefined,
   (cluster, claim) => {
     const create = async (more: object = {}): Promise<Resource> => {

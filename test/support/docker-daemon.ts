@@ -85,7 +85,7 @@ async function importImage(socketPath: string, folder: string): Promise<void> {
   const changes = ['ENTRYPOINT ["/bin/run"]', 'CMD ["as", "the image says"]', 'ENV PATH=/bin'];
   const query = new URLSearchParams({ fromSrc: '-', repo: 'qinling-test/busybox', tag: '1' });
   for (const change of changes) query.append('changes', change);
-  const path = `/images/create?${query}`;
+  const path = `/images/create?${query.toString()}`;
   await new Promise<void>((resolve, reject) => {
     const asked = request({ socketPath, method: 'POST', path, headers: { Host: 'docker' } }, (response) => {
       let text = '';

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import type { ImageRun } from '../../../../gateway/orchestrator/image-runner.ts';
+import { imagePod } from '../../../../gateway/orchestrator/kubernetes/image-pod.ts';
 import {
   poolDeployment,
   resizePatch,
@@ -51,6 +53,21 @@ function podSpecOf(deployment: object): PodSpec {
 
 test('the Deployment of a pool is as it was agreed', () => {
   assert.deepEqual(poolDeployment(pool, options, ['python3', 'python2']), golden['deployment']);
+});
+
+test('the pod of an image function is as it was agreed', () => {
+  const run: ImageRun = {
+    invocationId: '01900000-0000-7000-8000-000000000001/2',
+    functionId: '0b1d3c8e-0000-4000-8000-000000000002',
+    image: 'team/tool:1',
+    args: ['one', 'two words'],
+    cpuMillicores: 200,
+    memoryBytes: 64 * MIB,
+    timeoutMs: 5_500,
+  };
+  assert.deepEqual(imagePod(run, options), golden['imagePod']);
+  const ofImage = imagePod({ ...run, args: undefined }, { ...options, untrustedRuntimeClass: '' });
+  assert.doesNotMatch(JSON.stringify(ofImage), /"args"|runtimeClassName/);
 });
 
 test('the NetworkPolicy of workers is as it was agreed', () => {

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { containerName, containerSpec } from '../../../../gateway/orchestrator/docker/container.ts';
+
+const run = {
+  invocationId: '01900000-0000-7000-8000-000000000001/2',
+  functionId: 'f',
+  image: 'team/tool:1',
+  args: ['one', 'two words'],
+  cpuMillicores: 200,
+  memoryBytes: 64 * 1024 * 1024,
+  timeoutMs: 5_500,
+};
+
+test('the container of an image function is as it was agreed', () => {
+  assert.equal(containerName(run.invocationId), 'qinling-01900000-0000-7000-8000-000000000001-2');
+  assert.deepEqual(containerSpec(run, { owner: 'o', network: 'bridge' }), {
+    Image: 'team/tool:1',
+    Cmd: ['one', 'two words'],
+    User: '65533:65533',
+    Labels: {
+      'org.openstack.qinling.gateway': 'o',
+      'org.openstack.qinling.invocation': run.invocationId,
+      'org.openstack.qinling.function': 'f',
+      'org.openstack.qinling.timeout-ms': '5500',
+    },
+    HostConfig: {
+      NetworkMode: 'bridge',
+      Memory: 67_108_864,
+      MemorySwap: 67_108_864,
+      NanoCpus: 200_000_000,
+      PidsLimit: 128,
+      Ulimits: [{ Name: 'nofile', Soft: 1024, Hard: 1024 }],
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+      Tmpfs: { '/tmp': 'rw,noexec,nosuid,mode=1777,size=67108864' },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+    },
+  });
+});
+
+test('without arguments the image says what runs', () => {
+  assert.equal('Cmd' in containerSpec({ ...run, args: undefined }, { owner: 'o', network: 'none' }), false);
+});
