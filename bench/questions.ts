@@ -3,6 +3,7 @@ import { asynchronous } from './async.bench.ts';
 import { bodies } from './bodies.bench.ts';
 import { coldStart } from './cold-start.bench.ts';
 import { fairness } from './fairness.bench.ts';
+import { kubernetes } from './kubernetes.bench.ts';
 import { links } from './links.bench.ts';
 import { lists } from './lists.bench.ts';
 import { longLists } from './long-lists.bench.ts';
@@ -25,5 +26,6 @@ export const QUESTIONS: readonly Question[] = [
   links,
   lists,
   longLists,
+  kubernetes,
   soak,
 ];
