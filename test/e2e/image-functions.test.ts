@@ -3,8 +3,9 @@ import { test, type TestContext } from 'node:test';
 import type { DockerClient } from '../../gateway/orchestrator/docker/docker-client.ts';
 import { Api, resultOf, type Resource } from '../support/api.ts';
 import { TEST_IMAGE, startDocker } from '../support/docker-daemon.ts';
+import { OpenstackClient } from '../support/openstack-client.ts';
 import { makeFolder, Server } from '../support/server.ts';
-import { hasPrograms } from '../support/tools.ts';
+import { hasOpenstackClient, hasPrograms } from '../support/tools.ts';
 
 const PACKAGES = { dockerd: 'docker.io', busybox: 'busybox-static', unshare: 'util-linux', tar: 'tar' };
 
@@ -45,7 +46,7 @@ const containers = (docker: DockerClient) => docker.json<unknown[]>('GET', '/con
 
 test('an image function runs a container for each execution, on a Docker daemon', async (t) => {
   if (!hasPrograms(t, PACKAGES)) return;
-  const { api, docker } = await open(t);
+  const { api, docker, server } = await open(t);
   const created = await createImageFunction(api, { timeout: 30, entry: 'a.b' });
   const { id } = created;
 
@@ -124,6 +125,19 @@ test('an image function runs a container for each execution, on a Docker daemon'
     for (const code of [{ source: 'image' }, { image: '' }, { image: '--privileged' }, { image: 'a b' }]) {
       assert.equal(await status('POST', '/v1/functions', { code }), 400, JSON.stringify(code));
     }
+  });
+
+  await t.test('the openstack client makes and runs one', async (own) => {
+    if (!hasOpenstackClient(own)) return;
+    const client = new OpenstackClient(server.url, makeFolder(own).path);
+    const made = await client.json('function', 'create', '--name', 'tool', '--image', TEST_IMAGE, '--timeout', '30');
+    const { id: madeId } = made as { id: string };
+    const execution = await client.json('function', 'execution', 'create', '--function', 'tool', '--input', 'by hand');
+    assert.equal(execution['status'], 'success', JSON.stringify(execution));
+    const log = await client.text('function', 'execution', 'log', 'show', String(execution['id']));
+    assert.match(log, /\[by\]\n\[hand\]/);
+    await client.text('function', 'execution', 'delete', '--execution', String(execution['id']));
+    await client.text('function', 'delete', madeId);
   });
 
   await t.test('nothing is left of all that', async () => {
