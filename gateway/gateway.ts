@@ -19,6 +19,7 @@ import { JobTimer } from './control/job-timer.ts';
 import { Jobs, jobHolder } from './control/jobs.ts';
 import { RecordedTargets } from './control/recorded-targets.ts';
 import { Retention } from './control/retention.ts';
+import { RoomMaker } from './control/room-maker.ts';
 import { RunNames } from './control/run-names.ts';
 import { Runtimes, type NewRuntime } from './control/runtimes.ts';
 import { Scaling } from './control/scaling.ts';
@@ -167,9 +168,10 @@ async function startParts(
   closers.push(() => orchestrator.close());
   doAgentsStay = orchestrator.returnGraceMs > 0; // they keep what they have for the next process
   const services = assemble(config, log, { store, storage, links, orchestrator, data, ids });
-  const { executions, runtimes, invoker, jobTimer, changeWatch } = services;
+  const { executions, runtimes, invoker, jobTimer, changeWatch, roomMaker } = services;
   closers.push(() => runtimes.close());
   closers.push(() => changeWatch.close());
+  closers.push(() => roomMaker.close());
   closers.push(() => {
     invoker.close();
     executions.close();
@@ -190,6 +192,7 @@ async function startParts(
   await orchestrator.reconcile(runtimes.availablePools());
   lease.watch();
   retention.start();
+  roomMaker.start();
   if (config.api.enableJobHandler) jobTimer.start();
 
   const { host } = config.api;
@@ -291,6 +294,10 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
     },
     onFault: (cause) => onFault(cause, 'changes by other processes were not looked for'),
   });
+  const roomMaker = new RoomMaker(invoker.workers, orchestrator, {
+    onFault: (cause) => onFault(cause, 'it is not known whether workers lack room'),
+    onEnded: (count, poolName) => log.info(`${count} idle workers are ended to make room in the pool ${poolName}`),
+  });
   const names = new RunNames(commons);
   const jobTimer = new JobTimer(store.jobs, executions, {
     clock: systemClock,
@@ -312,6 +319,7 @@ function assemble(config: Config, log: Logger, { store, storage, links, orchestr
     webhooks,
     invoker,
     changeWatch,
+    roomMaker,
   };
 }
 

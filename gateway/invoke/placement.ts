@@ -43,6 +43,11 @@ export class Placement {
     return this.#hungry.size;
   }
 
+  /** Those that are to get a worker when one is free. */
+  hungry(): Iterable<Binding> {
+    return this.#hungry;
+  }
+
   /** One more worker for the binding, now or as soon as there is one. */
   place(binding: Binding, nowMs: number): void {
     const seat = this.#findSeat(binding);

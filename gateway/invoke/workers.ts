@@ -53,6 +53,31 @@ export class Workers {
     return total === 0 ? undefined : { total, available };
   }
 
+  /** For each pool: how many targets have calls that wait, and no worker, nor one on its way. */
+  waitedFor(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { target, seats, placing, line } of this.#placement.hungry()) {
+      if (seats.length > 0 || placing > 0 || line.length === 0) continue;
+      counts.set(target.poolName, (counts.get(target.poolName) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  /**
+   * Of the workers that go when they are given back, gives the one back that was idle longest. False: there is none.
+   * Those that go on to serve another target are given to it without being asked for here.
+   */
+  endLongestIdle(): boolean {
+    for (const binding of this.#table.oldestFirst()) {
+      if (binding.line.length > 0) continue;
+      const seat = binding.seats.find(({ inFlight, link }) => inFlight === 0 && link.isSingleUse && link.isReady);
+      if (seat === undefined) continue;
+      this.#placement.release(binding, seat);
+      return true;
+    }
+    return false;
+  }
+
   /** Loads the target on so many more workers, as far as there are free ones; nobody waits for it. */
   add(target: Target, count: number): void {
     const binding = this.#table.find(target.key) ?? this.#table.add(new Binding(target, this.#concurrency));

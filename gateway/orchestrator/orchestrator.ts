@@ -27,6 +27,8 @@ export interface Orchestrator {
   updatePool(pool: PoolSpec, signal: AbortSignal): Promise<void>;
   /** Resolves also when there is no such pool. */
   deletePool(pool: PoolSpec): Promise<void>;
+  /** How many workers the pool should have and has not, because the room is taken by others. */
+  lackingWorkers(poolName: string): Promise<number>;
   /** Ends what belongs to this gateway. May be called twice. */
   close(): Promise<void>;
 }

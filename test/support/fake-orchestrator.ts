@@ -16,6 +16,8 @@ export class FakeOrchestrator implements Orchestrator {
   readonly returnGraceMs = 0;
   /** While true requests succeed at once. */
   isWilling = false;
+  /** By pool. */
+  readonly lacking = new Map<string, number>();
   readonly #requests: PoolRequest[] = [];
   readonly #events = new EventEmitter();
 
@@ -33,6 +35,10 @@ export class FakeOrchestrator implements Orchestrator {
 
   deletePool(pool: PoolSpec): Promise<void> {
     return this.#ask('delete', pool, undefined);
+  }
+
+  async lackingWorkers(poolName: string): Promise<number> {
+    return this.lacking.get(poolName) ?? 0;
   }
 
   async close(): Promise<void> {

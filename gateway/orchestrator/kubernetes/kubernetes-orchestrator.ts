@@ -7,6 +7,8 @@ import { RETURN_GRACE_MS } from '../../../protocol/limits.ts';
 import type { RuntimeImages } from '../runtime-images.ts';
 import type { Orchestrator, OrchestratorProcess, PoolSpec } from '../orchestrator.ts';
 import { isNotFound, type KubernetesClient, type KubernetesObject, type ObjectList } from './client.ts';
+import { whyRefused, type DeploymentObject } from './deployment.ts';
+import { LackingPods } from './lacking-pods.ts';
 import { deploymentName, FIELD_MANAGER, GATEWAY_CONTAINER, Label, WORKER_SELECTOR } from './names.ts';
 import { isEnding, runtimeIdOf, runtimeImageOf, troubleOf, type PodObject, type Trouble } from './pod.ts';
 import { PodWatch } from './pod-watch.ts';
@@ -29,19 +31,6 @@ export interface KubernetesOrchestratorOptions {
   readonly log: { info(text: string): void; warn(text: string): void };
 }
 
-/** What we read of a Deployment. */
-interface DeploymentObject extends KubernetesObject {
-  readonly metadata: KubernetesObject['metadata'] & { readonly generation?: number };
-  readonly spec?: { readonly replicas?: number };
-  readonly status?: {
-    readonly observedGeneration?: number;
-    readonly replicas?: number;
-    readonly updatedReplicas?: number;
-    readonly availableReplicas?: number;
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
-  };
-}
-
 /**
  * Workers in a Kubernetes cluster. A runtime is a Deployment of free workers, which the cluster refills when one is taken;
  * a runtime that has the name of one of ours is served by the agents of the DaemonSet instead.
@@ -56,6 +45,7 @@ export class KubernetesOrchestrator implements Orchestrator, OrchestratorProcess
   #pool: PoolOptions;
   readonly #pods: PodWatch;
   readonly #workers: WorkerPods;
+  readonly #lacking: LackingPods;
   readonly #authenticator: TokenAuthenticator;
   readonly #foundRuntimes = new Set<string>();
   readonly #opened: Promise<void>;
@@ -78,6 +68,7 @@ export class KubernetesOrchestrator implements Orchestrator, OrchestratorProcess
         this.#authenticator.forget(metadata.uid);
       },
     });
+    this.#lacking = new LackingPods(client, this.#pods, pool.namespace);
     this.#authenticator = new TokenAuthenticator(client, this.#pods, {
       namespace: pool.namespace,
       audience: pool.tokenAudience,
@@ -140,6 +131,10 @@ export class KubernetesOrchestrator implements Orchestrator, OrchestratorProcess
 
   async deletePool(pool: PoolSpec): Promise<void> {
     if (!this.#isOnNodes(pool)) await this.#deletePool(pool.runtimeId);
+  }
+
+  async lackingWorkers(poolName: string): Promise<number> {
+    return this.#images.isName(poolName) ? 0 : this.#lacking.count(poolName);
   }
 
   async close(): Promise<void> {
@@ -217,7 +212,7 @@ export class KubernetesOrchestrator implements Orchestrator, OrchestratorProcess
   /** True when every free worker is of the present template, and one of them is connected. */
   async #isRolledOut(pool: PoolSpec): Promise<boolean> {
     if (this.#options.pool.replicas > 0 && !this.#isServed(pool)) return false;
-    const { metadata, spec, status = {} } = await this.#readDeployment(pool);
+    const { metadata, spec, status = {} } = await this.#readDeployment(pool.runtimeId);
     const wanted = spec?.replicas ?? 1;
     return (
       (status.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
@@ -227,8 +222,8 @@ export class KubernetesOrchestrator implements Orchestrator, OrchestratorProcess
     );
   }
 
-  #readDeployment(pool: PoolSpec): Promise<DeploymentObject> {
-    return this.#client.get(this.#path('apps/v1', 'deployments', deploymentName(pool.runtimeId)));
+  #readDeployment(runtimeId: string): Promise<DeploymentObject> {
+    return this.#client.get(this.#path('apps/v1', 'deployments', deploymentName(runtimeId)));
   }
 
   async #findTrouble(pool: PoolSpec): Promise<Trouble | undefined> {
@@ -241,9 +236,9 @@ export class KubernetesOrchestrator implements Orchestrator, OrchestratorProcess
     }
     if (found !== undefined) return found;
     try {
-      const { status } = await this.#readDeployment(pool);
-      const refused = status?.conditions?.find(({ type, status: is }) => type === 'ReplicaFailure' && is === 'True');
-      return refused && { text: `The cluster makes no pods: ${refused.message ?? ''}`, isFinal: false };
+      const { status } = await this.#readDeployment(pool.runtimeId);
+      const refusal = whyRefused(status);
+      return refusal === undefined ? undefined : { text: `The cluster makes no pods: ${refusal}`, isFinal: false };
     } catch (error) {
       if (isNotFound(error)) return { text: 'Its Deployment was removed.', isFinal: true };
       throw error;

@@ -15,6 +15,11 @@ export const Label = {
   Function: 'qinling.openstack.org/function',
 } as const;
 
+export const Annotation = {
+  /** On a Deployment: when the cluster was last asked to try again to make its pods. */
+  TriedAt: 'qinling.openstack.org/tried-at',
+} as const;
+
 export const MANAGED_BY = 'qinling';
 export const WORKER_COMPONENT = 'worker';
 

@@ -80,16 +80,26 @@ export function hasNewAgent(pod: PodObject): boolean {
 
 /** What keeps the pod from coming up, as far as it tells. */
 export function troubleOf(pod: PodObject): Trouble | undefined {
-  const unscheduled = pod.status?.conditions?.find(
-    ({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable',
-  );
-  if (unscheduled !== undefined) return trouble(`No node takes its pods: ${unscheduled.message ?? ''}`, false);
+  const unscheduled = whyUnschedulable(pod);
+  if (unscheduled !== undefined) return trouble(`No node takes its pods: ${unscheduled}`, false);
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   for (const status of statuses) {
     const found = troubleOfContainer(status);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** True where no node takes the pod because of what others use there. */
+export function lacksRoom(pod: PodObject): boolean {
+  return /Insufficient |Too many pods/.test(whyUnschedulable(pod) ?? '');
+}
+
+function whyUnschedulable(pod: PodObject): string | undefined {
+  const found = pod.status?.conditions?.find(
+    ({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable',
+  );
+  return found && (found.message ?? '');
 }
 
 function troubleOfContainer({ image, restartCount, state, lastState }: ContainerStatus): Trouble | undefined {

@@ -73,6 +73,10 @@ export class LocalOrchestrator implements Orchestrator, OrchestratorProcess {
     // The agent's workers serve other runtimes too.
   }
 
+  async lackingWorkers(): Promise<number> {
+    return 0; // they are all there
+  }
+
   async close(): Promise<void> {
     await this.#agent.stop();
   }

@@ -1,81 +1,8 @@
 import assert from 'node:assert/strict';
-import { describe, test, type TestContext } from 'node:test';
-import type { CallEnd } from '../../../gateway/invoke/call.ts';
-import { Invoker } from '../../../gateway/invoke/invoker.ts';
-import type { Target } from '../../../gateway/invoke/target.ts';
-import type { AgentIdentity } from '../../../gateway/link/agent-identity.ts';
-import { LinkSet } from '../../../gateway/link/link-set.ts';
-import type { PendingCall } from '../../../gateway/link/pending-table.ts';
+import { describe, test } from 'node:test';
 import { BindFault, Kind, type Hello } from '../../../protocol/message.ts';
-import { FakeAgent, until } from '../../support/fake-agent.ts';
-
-const SINGLE_USE: AgentIdentity = { agentName: undefined, mayServe: () => true, isSingleUse: true };
-
-function target(functionId: string): Target {
-  return {
-    key: `${functionId}/0`,
-    functionId,
-    version: 0,
-    projectId: 'p',
-    runtimeId: 'r',
-    poolName: 'python3',
-    packageDigest: 'd'.repeat(64),
-    entry: 'main.main',
-    cpuMillicores: 100,
-    memoryBytes: 1,
-    timeoutMs: 1000,
-    retry: null,
-  };
-}
-
-function open(t: TestContext, findTarget?: (key: string) => Promise<Target | undefined>) {
-  const events: string[] = [];
-  const links = new LinkSet({ maxOutputBytes: 1000, concurrency: 1 });
-  links.watchWorkers({
-    onTaken: (name, { targetKey }) => events.push(`${name} takes ${targetKey}`),
-    onUsedUp: (name) => events.push(`${name} is used up`),
-  });
-  const adopted: string[] = [];
-  const adoptCall = (executionId: string): PendingCall => {
-    adopted.push(executionId);
-    return {
-      executionId,
-      expiresAtMs: Infinity,
-      onResult: () => undefined,
-      onNotReceived: () => undefined,
-      onLost: () => undefined,
-    };
-  };
-  const invoker = new Invoker(links, {
-    concurrency: 1,
-    maxWaitingCalls: 100,
-    idleMs: 60_000,
-    adoptCall,
-    ...(findTarget === undefined ? {} : { findTarget }),
-    onWarning: () => undefined,
-  });
-  t.after(() => {
-    invoker.close();
-    links.close();
-  });
-  const connect = (agentName: string, hello: Partial<Hello> = {}) =>
-    new FakeAgent(links, { agentName, workerCount: 1, ...hello }, SINGLE_USE).connect();
-  const invoke = (functionId: string) => {
-    const ends: CallEnd[] = [];
-    const deadlineMs = performance.now() + 60_000;
-    const input = Buffer.from('{}');
-    invoker.invoke({
-      executionId: functionId,
-      target: target(functionId),
-      input,
-      deadlineMs,
-      prepare: undefined,
-      onEnd: (_call, end) => ends.push(end),
-    });
-    return ends;
-  };
-  return { links, invoker, events, adopted, connect, invoke };
-}
+import { until } from '../../support/fake-agent.ts';
+import { openSingleUse as open, target } from '../../support/single-use-rig.ts';
 
 describe('a worker that serves one target only', () => {
   test('is told of when it is taken, and when it is used up', async (t) => {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasNewAgent, isEnding, troubleOf, type PodObject } from '../../../../gateway/orchestrator/kubernetes/pod.ts';
+import {
+  hasNewAgent,
+  isEnding,
+  lacksRoom,
+  troubleOf,
+  type PodObject,
+} from '../../../../gateway/orchestrator/kubernetes/pod.ts';
 
 const metadata = { name: 'p' };
 const image = 'team/python:1';
@@ -20,6 +26,21 @@ test('no node for it is a trouble that may pass', () => {
   const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes' };
   const trouble = troubleOf({ metadata, status: { conditions: [condition] } });
   assert.deepEqual(trouble, { text: 'No node takes its pods: 0/1 nodes', isFinal: false });
+});
+
+test('a pod lacks room where others use what it asks for, not where no node is fit for it', () => {
+  const unscheduled = (message: string) => {
+    const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message };
+    return lacksRoom({ metadata, status: { conditions: [condition] } });
+  };
+  assert.equal(
+    unscheduled('0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {a: b}.'),
+    true,
+  );
+  assert.equal(unscheduled('0/1 nodes are available: 1 Insufficient memory.'), true);
+  assert.equal(unscheduled('0/1 nodes are available: 1 Too many pods.'), true);
+  assert.equal(unscheduled('0/1 nodes are available: 1 node(s) were unschedulable.'), false);
+  assert.equal(lacksRoom({ metadata }), false);
 });
 
 test('an image that cannot be pulled is told, and is final once the kubelet backs off', () => {
