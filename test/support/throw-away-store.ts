@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqliteStore } from '../../gateway/store/sqlite/sqlite-store.ts';
@@ -12,7 +13,7 @@ interface Cleaner {
 /** The path of a database file that is not there yet; its folder goes when the test is over. */
 export function databasePath(cleaner: Cleaner): string {
   const folder = mkdtempSync(join(tmpdir(), 'qinling-store-'));
-  cleaner.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  cleaner.after(() => remove(folder));
   return join(folder, 'qinling.sqlite');
 }
 
@@ -22,7 +23,7 @@ export async function openThrowAwayStore(cleaner: Cleaner): Promise<Store> {
   const store = await openSqliteStore({ path: join(folder, 'qinling.sqlite'), synchronous: 'normal' });
   cleaner.after(async () => {
     await store.close();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    await remove(folder);
   });
   return store;
 }
@@ -35,4 +36,9 @@ export function openSharedStores(cleaner: Cleaner): (gatewayId: string) => Promi
     cleaner.after(() => store.close());
     return store;
   };
+}
+
+/** SQLite may be about to remove files of its own. Looks again what is there, which the synchronous one does not. */
+function remove(folder: string): Promise<void> {
+  return rm(folder, { recursive: true, force: true, maxRetries: 10 });
 }

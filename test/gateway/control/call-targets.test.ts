@@ -54,6 +54,7 @@ test("a function's target is what the function is now, a version's what it was",
     cpuMillicores: 200,
     memoryBytes: 67_108_864,
     timeoutMs: 60_000,
+    image: null,
     retry: null,
   });
   assert.deepEqual(then, {
@@ -65,6 +66,7 @@ test("a function's target is what the function is now, a version's what it was",
     cpuMillicores: 100,
     memoryBytes: 33_554_432,
     timeoutMs: 5_000,
+    image: null,
     retry: null,
   });
 });
