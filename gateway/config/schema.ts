@@ -243,6 +243,11 @@ export const schema = {
       default: [],
       help: "Names of secrets that images of workers' pods are pulled with, separated by commas.",
     },
+    image_function_pull_secrets: {
+      type: 'list',
+      default: [],
+      help: 'Secrets for the images of image functions, separated by commas: whatever they open is open to every caller.',
+    },
     worker_service_account: {
       type: 'text',
       default: 'qinling-worker',

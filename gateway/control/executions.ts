@@ -90,10 +90,7 @@ export class Executions {
   /** Takes up what an earlier process left: unstarted executions run, started ones are settled (or brought by agents). */
   async start(runner: Runner): Promise<void> {
     this.#sync.start(runner);
-    await runner.images?.takeOver(async (id) => {
-      const tell = await this.#left.adopt(id);
-      return tell && ((exit) => tell(exit === undefined ? lostOutcome() : exitOutcome(exit)));
-    });
+    await this.#takeOverImages(runner);
     await this.#left.start();
     this.#async.start(runner);
   }
@@ -188,6 +185,18 @@ export class Executions {
   close(): void {
     this.#sync.close();
     this.#watch.close();
+  }
+
+  /** Never rejects: where containers cannot be looked for, functions that are no images still run. */
+  async #takeOverImages(runner: Runner): Promise<void> {
+    try {
+      await runner.images?.takeOver(async (id) => {
+        const tell = await this.#left.adopt(id);
+        return tell && ((exit) => tell(exit === undefined ? lostOutcome() : exitOutcome(exit)));
+      });
+    } catch (cause) {
+      this.#onFault(cause, 'the containers of an earlier process could not be looked for');
+    }
   }
 
   #create(access: Access, request: NewExecution, key: IdempotencyKey | undefined, onDone: OnDone): void {

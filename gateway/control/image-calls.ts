@@ -5,6 +5,8 @@ import type { ImageEnd, ImageRunner } from '../orchestrator/image-runner.ts';
 import { imageArguments } from './image-arguments.ts';
 
 const RETRY_AFTER_SECONDS = 1;
+/** What the inputs of waiting calls may hold together. */
+const MAX_WAITING_BYTES = 256 * 1024 * 1024;
 
 export interface ImageCallsOptions {
   /** Containers at a time. */
@@ -22,6 +24,9 @@ export class ImageCalls implements CallHandler {
   readonly #options: ImageCallsOptions;
   readonly #line = new Map<Call, NodeJS.Timeout | undefined>();
   #running = 0;
+  /** Those with a deadline. */
+  #waitingCalls = 0;
+  #waitingBytes = 0;
   #isClosed = false;
 
   constructor(runner: ImageRunner, options: ImageCallsOptions) {
@@ -62,9 +67,10 @@ export class ImageCalls implements CallHandler {
   /** Refuses what waits; what runs goes on without us. */
   close(): void {
     this.#isClosed = true;
-    for (const call of this.#line.keys()) call.refuse(shuttingDown());
-    for (const timer of this.#line.values()) clearTimeout(timer);
-    this.#line.clear();
+    for (const call of [...this.#line.keys()]) {
+      this.#leaveLine(call);
+      call.refuse(shuttingDown());
+    }
     this.#runner.close();
   }
 
@@ -78,11 +84,12 @@ export class ImageCalls implements CallHandler {
 
   #wait(call: Call, nowMs: number): void {
     const isBounded = call.deadlineMs !== Number.POSITIVE_INFINITY;
-    if (isBounded && this.#line.size >= this.#options.maxWaiting) return call.refuse(tooBusy());
+    if (isBounded && !this.#mayWait(call)) return call.refuse(tooBusy());
     const onLate = (): void => {
-      this.#line.delete(call);
+      this.#leaveLine(call);
       call.refuse(tooBusy());
     };
+    this.#countWaiting(call, 1);
     this.#line.set(call, isBounded ? setTimeout(onLate, call.deadlineMs - nowMs) : undefined);
   }
 
@@ -125,9 +132,24 @@ export class ImageCalls implements CallHandler {
   #startNext(): void {
     const [next] = this.#line.keys();
     if (next === undefined || this.#isClosed || this.#running >= this.#options.maxRunning) return;
-    clearTimeout(this.#line.get(next));
-    this.#line.delete(next);
+    this.#leaveLine(next);
     void this.#run(next);
+  }
+
+  #mayWait({ input }: Call): boolean {
+    const hasRoom = this.#waitingBytes + input.byteLength <= MAX_WAITING_BYTES;
+    return hasRoom && this.#waitingCalls < this.#options.maxWaiting;
+  }
+
+  #leaveLine(call: Call): void {
+    clearTimeout(this.#line.get(call));
+    if (this.#line.delete(call)) this.#countWaiting(call, -1);
+  }
+
+  #countWaiting({ deadlineMs, input }: Call, change: 1 | -1): void {
+    if (deadlineMs === Number.POSITIVE_INFINITY) return;
+    this.#waitingCalls += change;
+    this.#waitingBytes += change * input.byteLength;
   }
 }
 

@@ -140,6 +140,20 @@ test('an image function runs a container for each execution, on a Docker daemon'
     await client.text('function', 'delete', madeId);
   });
 
+  await t.test('the beginning of a long log is kept, and a line says that there was more', async () => {
+    const { log } = await run(api, id, 'flood 30000000');
+    assert.match(log, /^the first line\none more line\n/);
+    assert.match(log, /\[log cut: only the first 65536 bytes are kept\]$/);
+  });
+
+  await t.test('what it writes into a volume of its image counts as its memory', async () => {
+    const small = await run(api, id, 'fill 1000000');
+    assert.deepEqual([small.execution['status'], small.log], ['success', 'filled']);
+    const large = await run(api, id, 'fill 100000000');
+    assert.deepEqual([large.execution['status'], large.log.includes('filled')], ['failed', false]);
+    assert.deepEqual((await docker.json<{ Volumes: unknown[] | null }>('GET', '/volumes')).Volumes ?? [], []);
+  });
+
   await t.test('nothing is left of all that', async () => {
     assert.deepEqual(await containers(docker), []);
     assert.equal((await api.request('DELETE', `/v1/functions/${id}`)).status, 204);
@@ -177,6 +191,15 @@ test('a container whose gateway was killed brings its end to the next one', asyn
   assert.equal(ended['status'], 'success', JSON.stringify(ended));
   assert.match(await second.api.log(executionId), /started/);
   while ((await containers(second.docker)).length > 0) await new Promise((resolve) => setImmediate(resolve));
+});
+
+test('a Docker daemon that is away keeps no gateway from its start', async (t) => {
+  const folder = makeFolder(t);
+  const environment = { QINLING_LOCAL_DOCKER_HOST: `unix://${folder.shared}/nobody.sock` };
+  const api = new Api((await Server.start(t, folder.path, { environment })).url);
+  const { id } = await createImageFunction(api);
+  const { execution } = await run(api, id, null);
+  assert.equal(execution['status'], 'error', JSON.stringify(execution));
 });
 
 test('without a Docker daemon image functions are refused', async (t) => {

@@ -27,10 +27,12 @@ case "$1" in
   fail) echo 'it failed' >&2; exit "$2" ;;
   eat) x=$(head -c 300000000 /dev/zero | tr '\\0' x); echo "ate $x" | wc -c ;;
   who) id -u; id -g; touch /file 2>/dev/null && echo 'wrote /file'; touch /tmp/file && echo 'wrote /tmp' ;;
+  flood) echo 'the first line'; yes 'one more line' | head -c "$2"; echo 'the last line' ;;
+  fill) head -c "$2" /dev/zero > /data/file && echo filled ;;
   *) for word in "$@"; do echo "[$word]"; done ;;
 esac
 `;
-const APPLETS = ['sh', 'sleep', 'head', 'tr', 'wc', 'id', 'touch', 'echo'];
+const APPLETS = ['sh', 'sleep', 'yes', 'head', 'tr', 'wc', 'id', 'touch', 'echo'];
 
 /**
  * A Docker daemon of its own, without networks, that leaves nothing behind, and an image in it that was made of files:
@@ -73,8 +75,9 @@ async function isUp(client: DockerClient): Promise<boolean> {
 
 async function importImage(socketPath: string, folder: string): Promise<void> {
   const root = join(folder, 'root');
-  for (const name of ['bin', 'tmp', 'dev', 'proc', 'etc']) mkdirSync(join(root, name), { recursive: true });
+  for (const name of ['bin', 'tmp', 'data', 'dev', 'proc', 'etc']) mkdirSync(join(root, name), { recursive: true });
   chmodSync(join(root, 'tmp'), 0o1777); // as in every image; what is mounted there takes it over
+  chmodSync(join(root, 'data'), 0o1777);
   const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path));
   assert.ok(busybox !== undefined, 'busybox missing: apt-get install busybox-static');
   copyFileSync(busybox, join(root, 'bin/busybox'));
@@ -82,7 +85,7 @@ async function importImage(socketPath: string, folder: string): Promise<void> {
   writeFileSync(join(root, 'bin/run'), SCRIPT);
   chmodSync(join(root, 'bin/run'), 0o755);
   const tar = execFileSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 64 * 1024 * 1024 });
-  const changes = ['ENTRYPOINT ["/bin/run"]', 'CMD ["as", "the image says"]', 'ENV PATH=/bin'];
+  const changes = ['ENTRYPOINT ["/bin/run"]', 'CMD ["as", "the image says"]', 'ENV PATH=/bin', 'VOLUME /data'];
   const query = new URLSearchParams({ fromSrc: '-', repo: 'qinling-test/busybox', tag: '1' });
   for (const change of changes) query.append('changes', change);
   const path = `/images/create?${query.toString()}`;

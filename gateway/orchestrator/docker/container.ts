@@ -12,6 +12,7 @@ export const DockerLabel = {
 const MAX_PROCESSES = 128;
 const MAX_OPEN_FILES = 1_024;
 const SCRATCH_BYTES = 64 * 1024 * 1024;
+const SCRATCH = `rw,noexec,nosuid,mode=1777,size=${SCRATCH_BYTES}`;
 
 export interface ContainerOptions {
   readonly owner: string;
@@ -25,8 +26,15 @@ export function containerName(invocationId: string): string {
 /**
  * The body of "Create a container": no rights, a root file system that cannot be written, a small /tmp, and the limits of
  * the function. Swap does not add to the memory.
+ *
+ * `volumes`: folders that the image declares as volumes. Docker would give it a disk of any size there, so they are like
+ * /tmp instead, and what is in them counts as memory of the function.
  */
-export function containerSpec(run: ImageRun, { owner, network }: ContainerOptions): object {
+export function containerSpec(
+  run: ImageRun,
+  { owner, network }: ContainerOptions,
+  volumes: readonly string[] = [],
+): object {
   return {
     Image: run.image,
     ...(run.args === undefined ? {} : { Cmd: run.args }),
@@ -47,8 +55,9 @@ export function containerSpec(run: ImageRun, { owner, network }: ContainerOption
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges'],
       ReadonlyRootfs: true,
-      Tmpfs: { '/tmp': `rw,noexec,nosuid,mode=1777,size=${SCRATCH_BYTES}` },
-      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+      Tmpfs: Object.fromEntries(['/tmp', ...volumes].map((path) => [path, SCRATCH])),
+      // A second file, so that a flood does not take away what has not been read yet.
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '8m', 'max-file': '2' } },
     },
   };
 }

@@ -38,11 +38,21 @@ export class DockerClient {
     return (answer.body.length === 0 ? undefined : JSON.parse(answer.body.toString())) as T;
   }
 
-  /** Rejects with DockerError for an error status, and with the connection's own errors. At most `maxBytes` are read. */
-  send(method: string, path: string, body?: object, maxBytes = MAX_ANSWER_BYTES): Promise<DockerAnswer> {
+  /**
+   * Rejects with DockerError for an error status, and with the connection's own errors. At most `maxBytes` are read. The
+   * signal ends the request.
+   */
+  send(
+    method: string,
+    path: string,
+    body?: object,
+    maxBytes = MAX_ANSWER_BYTES,
+    signal?: AbortSignal,
+  ): Promise<DockerAnswer> {
     return new Promise((resolve, reject) => {
       const headers = { Host: 'docker', 'Content-Type': 'application/json' };
-      const asked = request({ ...this.#place, method, path, headers, agent: false }, (response) => {
+      const ending = signal === undefined ? {} : { signal };
+      const asked = request({ ...this.#place, method, path, headers, agent: false, ...ending }, (response) => {
         const parts: Buffer[] = [];
         let bytes = 0;
         const settle = (isCut: boolean): void => {

@@ -7,6 +7,12 @@ import { demultiplexLog } from './log-demultiplexer.ts';
 
 /** Docker's frames around what was printed: enough for MAX_LOG_BYTES in short lines. */
 const MAX_LOG_STREAM_BYTES = 16 * MAX_LOG_BYTES;
+/** How long a container's log may take to end after it. */
+const LOG_END_MS = 10_000;
+
+interface InspectedImage {
+  readonly Config?: { readonly Volumes?: Readonly<Record<string, object>> | null } | null;
+}
 
 interface Inspected {
   readonly State: { readonly StartedAt: string; readonly FinishedAt: string; readonly ExitCode: number };
@@ -56,14 +62,21 @@ export class DockerImages implements ImageRunner {
   }
 
   async #create(run: ImageRun): Promise<string> {
+    const volumes = Object.keys((await this.#image(run.image)).Config?.Volumes ?? {});
     const path = `/containers/create?name=${containerName(run.invocationId)}`;
-    const create = () => this.#client.json<{ Id: string }>('POST', path, containerSpec(run, this.#options));
+    const spec = containerSpec(run, this.#options, volumes);
+    return (await this.#client.json<{ Id: string }>('POST', path, spec)).Id;
+  }
+
+  /** What the image says of itself; it is pulled where it is not there. */
+  async #image(name: string): Promise<InspectedImage> {
+    const inspect = () => this.#client.json<InspectedImage>('GET', `/images/${encodeURI(name)}/json`);
     try {
-      return (await create()).Id;
+      return await inspect();
     } catch (error) {
       if (!(error instanceof DockerError) || error.status !== 404) throw error;
-      await this.#pull(run.image); // the image is not there
-      return (await create()).Id;
+      await this.#pull(name);
+      return inspect();
     }
   }
 
@@ -80,6 +93,8 @@ export class DockerImages implements ImageRunner {
   /** `startedAtMs`: when it began to run (milliseconds since 1970). */
   async #end(id: string, timeoutMs: number, startedAtMs = Date.now()): Promise<ImageEnd> {
     let isTimedOut = false;
+    const logEnd = new AbortController();
+    const log = this.#readLog(id, logEnd.signal);
     const timer = setTimeout(
       () => {
         isTimedOut = true;
@@ -91,15 +106,25 @@ export class DockerImages implements ImageRunner {
       await this.#client.send('POST', `/containers/${id}/wait`);
     } finally {
       clearTimeout(timer);
+      setTimeout(() => logEnd.abort(), LOG_END_MS).unref();
     }
     const { State: state } = await this.#client.json<Inspected>('GET', `/containers/${id}/json`);
-    const logPath = `/containers/${id}/logs?stdout=1&stderr=1`;
-    const { body } = await this.#client.send('GET', logPath, undefined, MAX_LOG_STREAM_BYTES);
     return {
       exitCode: isTimedOut ? undefined : state.ExitCode,
       durationMs: Math.max(0, Date.parse(state.FinishedAt) - Date.parse(state.StartedAt)),
-      ...demultiplexLog(body, MAX_LOG_BYTES),
+      ...demultiplexLog(await log, MAX_LOG_BYTES),
     };
+  }
+
+  /** The beginning of the log, read while it is written: Docker throws the beginning of a long one away. Never rejects. */
+  async #readLog(id: string, signal: AbortSignal): Promise<Buffer> {
+    const path = `/containers/${id}/logs?stdout=1&stderr=1&follow=1`;
+    try {
+      return (await this.#client.send('GET', path, undefined, MAX_LOG_STREAM_BYTES, signal)).body;
+    } catch (error) {
+      this.#options.onWarning(`the log of the container ${id} was not read: ${(error as Error).message}`);
+      return Buffer.alloc(0);
+    }
   }
 
   async #endOfLeft(id: string, timeoutMs: number): Promise<ImageEnd> {

@@ -29,6 +29,7 @@ export function createKubernetesOrchestrator(config: Config, parts: KubernetesPa
   return new KubernetesOrchestrator(client, links, images, {
     pool: poolOptions(config, internalPort),
     hostMemoryBytes: kubernetes.hostMemory,
+    functionPullSecrets: kubernetes.imageFunctionPullSecrets,
     nodeAgentAccount: kubernetes.nodeAgentServiceAccount,
     blockedNetworks: kubernetes.networkPolicy ? kubernetes.blockedNetworks : undefined,
     onRuntimeFound,

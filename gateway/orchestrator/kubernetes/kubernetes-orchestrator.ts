@@ -24,6 +24,8 @@ const LOOK_AGAIN_MS = 1_000;
 export interface KubernetesOrchestratorOptions {
   readonly pool: PoolOptions;
   readonly hostMemoryBytes: number;
+  /** For the images of image functions: not those of runtimes, which callers do not choose. */
+  readonly functionPullSecrets: readonly string[];
   readonly nodeAgentAccount: string;
   /** Networks that user code may not reach; undefined: no NetworkPolicy is made. */
   readonly blockedNetworks: readonly string[] | undefined;
@@ -79,7 +81,7 @@ export class KubernetesOrchestrator implements Orchestrator, OrchestratorProcess
       onWarning,
     });
     const hasLink = (podName: string) => [...links].some((link) => link.agentName === podName);
-    this.imageRunner = new ImagePods(client, pool, onWarning);
+    this.imageRunner = new ImagePods(client, { ...pool, imagePullSecrets: options.functionPullSecrets }, onWarning);
     this.#workers = new WorkerPods(client, this.#pods, { pool, hostMemoryBytes, hasLink, onWarning });
   }
 

@@ -45,11 +45,14 @@ function open(maxRunning = 1, maxWaiting = 1) {
   const calls = new ImageCalls(runner, { maxRunning, maxWaiting });
   const ends: string[] = [];
   const show = (end: CallEnd) => (end.kind === 'refused' ? end.error.code : end.kind);
-  const invoke = (executionId: string, more: { deadlineMs?: number; prepare?: () => Promise<boolean> } = {}) =>
+  const invoke = (
+    executionId: string,
+    more: { deadlineMs?: number; prepare?: () => Promise<boolean>; input?: Uint8Array } = {},
+  ) =>
     calls.invoke({
       executionId,
       target: TARGET,
-      input: Buffer.from('{"__function_input": "two words"}'),
+      input: more.input ?? Buffer.from('{"__function_input": "two words"}'),
       deadlineMs: more.deadlineMs ?? performance.now() + 60_000,
       prepare: more.prepare,
       onEnd: (call, end) => ends.push(`${call.executionId}: ${show(end)}`),
@@ -151,4 +154,32 @@ test('what an earlier process left brings its end to who awaits it, and is remov
   await settled();
   assert.deepEqual(told[1], ['awaited', 0]);
   assert.equal(runner.runs.length, 1);
+});
+
+test('calls that may wait for ever take no place of those that may not', async () => {
+  const { ends, invoke } = open(1, 1);
+  invoke('running');
+  for (const id of ['a', 'b', 'c']) invoke(id, { deadlineMs: Number.POSITIVE_INFINITY });
+  invoke('waiting');
+  invoke('refused');
+  await settled();
+  assert.deepEqual(ends, ['refused: TOO_BUSY']);
+});
+
+test('what the inputs of waiting calls hold is bounded, and free again when they no longer wait', async () => {
+  const { runner, ends, invoke } = open(1, 10);
+  const input = new Uint8Array(200 * 1024 * 1024);
+  input.fill(0x20);
+  input.set(Buffer.from('{"a": 1}'));
+  invoke('running');
+  invoke('waiting', { input });
+  invoke('refused', { input });
+  await settled();
+  assert.deepEqual(ends, ['refused: TOO_BUSY']);
+  runner.runs[0]!.end(END);
+  await settled();
+  assert.equal(runner.runs.length, 2);
+  invoke('next', { input });
+  await settled();
+  assert.deepEqual(ends, ['refused: TOO_BUSY', 'running: exited']);
 });

@@ -35,9 +35,18 @@ test('the container of an image function is as it was agreed', () => {
       SecurityOpt: ['no-new-privileges'],
       ReadonlyRootfs: true,
       Tmpfs: { '/tmp': 'rw,noexec,nosuid,mode=1777,size=67108864' },
-      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '8m', 'max-file': '2' } },
     },
   });
+});
+
+test('folders that an image declares as volumes are small and in memory, as /tmp', () => {
+  const spec = containerSpec(run, { owner: 'o', network: 'none' }, ['/data', '/var/lib/db']) as {
+    HostConfig: { Tmpfs: Record<string, string> };
+  };
+  const { Tmpfs } = spec.HostConfig;
+  assert.deepEqual(Object.keys(Tmpfs), ['/tmp', '/data', '/var/lib/db']);
+  assert.equal(new Set(Object.values(Tmpfs)).size, 1);
 });
 
 test('without arguments the image says what runs', () => {
