@@ -56,6 +56,7 @@ describeInstallation(
 
     claim('give the gateway the rights that it uses and no other', async () => {
       assert.deepEqual(await rightsOf('qinling-gateway'), [
+        'create /pods',
         'create apps/deployments',
         'create authentication.k8s.io/tokenreviews',
         'create networking.k8s.io/networkpolicies',
@@ -63,6 +64,7 @@ describeInstallation(
         'delete apps/deployments',
         'deletecollection /pods',
         'get /pods',
+        'get /pods/log',
         'get apps/deployments',
         'list /pods',
         'list apps/deployments',
