@@ -159,8 +159,18 @@ async function callIn(cluster: Installation, id: string): Promise<void> {
 
 async function startPlainServer(cluster: Installation, image: string): Promise<string> {
   const name = 'plain-server';
-  const command = ['run', name, `--image=${image}`, '--image-pull-policy=IfNotPresent', '--command', '--'];
-  await cluster.kubectl(...command, 'node', '-e', PLAIN_SERVER);
+  const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
+  await cluster.client.create(`/api/v1/namespaces/${cluster.namespace}/pods`, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: cluster.namespace },
+    spec: {
+      securityContext: { runAsNonRoot: true, runAsUser: 65_533, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        { name, image, imagePullPolicy: 'IfNotPresent', command: ['node', '-e', PLAIN_SERVER], securityContext },
+      ],
+    },
+  });
   await cluster.kubectl('wait', `pod/${name}`, '--for=condition=Ready', '--timeout=60s');
   return `http://${await cluster.kubectl('get', 'pod', name, '-o', 'jsonpath={.status.podIP}')}:8080/`;
 }
