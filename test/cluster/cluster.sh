@@ -72,10 +72,10 @@ prepare() {
 
 up() {
   dir=$(realpath -m "${1:-${TMPDIR:-/tmp}/qinling-test-cluster}")
-  local bin images
+  local bin list images
   bin=$(prepare)
-  mapfile -t images < <("$here/images.sh")
-  ((${#images[@]} > 0)) || fail 'the images could not be made'
+  list=$("$here/images.sh") || fail 'the images could not be made'
+  mapfile -t images <<< "$list"
   [ ! -e "$marker" ] || down
   ! ip link show kube-test > /dev/null 2>&1 || fail 'another cluster runs on this machine; stop it first'
   start "$bin" "${images[@]}"
