@@ -2,34 +2,26 @@ import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { openDatabase, isBusy, type DatabaseOptions } from './database.ts';
 
 /**
- * A thread that copies the write-ahead log into the database: PASSIVE, and now and then RESTART, without which the log
- * file only grows. On the gateway's own thread each of these would stop it for 5-28 ms.
- *
- * A log that was copied whole begins anew with the next write, which then waits for its head to be on the disk: 0.3 ms and
- * more. So a small log is let be for a while; one that grows is copied often, in small portions.
+ * A thread that copies the write-ahead log into the database: PASSIVE every 100 ms, and now and then RESTART, without
+ * which the log file only grows. On the gateway's own thread each of these would stop it for 5-28 ms.
  */
-const LOOK_MS = 100;
-const SMALL_PAGES = 1_000; // 4 MiB of 4 KiB pages
-const SMALL_LOOKS = 10;
-const RESTART_PAGES = 4_000;
+const PASSIVE_MS = 100;
+const RESTART_PAGES = 4_000; // 16 MiB of 4 KiB pages
 const RESTART_BUSY_MS = 20;
 
 function run(port: MessagePort): void {
   const database = openDatabase(workerData as DatabaseOptions);
   database.pragma(`busy_timeout = ${RESTART_BUSY_MS}`);
-  const copy = (mode: 'PASSIVE' | 'RESTART') =>
-    (database.pragma(`wal_checkpoint(${mode})`) as { log: number; checkpointed: number }[])[0]!;
-  let looksToSkip = 0;
   const timer = setInterval(() => {
-    if (looksToSkip-- > 0) return;
     try {
-      const { log, checkpointed } = copy('PASSIVE');
-      looksToSkip = log < SMALL_PAGES ? SMALL_LOOKS - 1 : 0;
-      if (log > RESTART_PAGES && log === checkpointed) copy('RESTART');
+      const [passive] = database.pragma('wal_checkpoint(PASSIVE)') as { log: number; checkpointed: number }[];
+      if (passive!.log > RESTART_PAGES && passive!.log === passive!.checkpointed) {
+        database.pragma('wal_checkpoint(RESTART)');
+      }
     } catch (error) {
       if (!isBusy(error)) throw error;
     }
-  }, LOOK_MS);
+  }, PASSIVE_MS);
   port.once('message', () => {
     clearInterval(timer);
     database.close();
