@@ -14,6 +14,8 @@ import { RuntimeImages } from './runtime-images.ts';
 
 const OWN_RUNTIMES = fileURLToPath(new URL('../../../runtimes', import.meta.url));
 const AGENT_STOP_MARGIN_MS = 5_000;
+/** As in Kubernetes: an image may have to be fetched. */
+const IMAGE_START_MS = 300_000;
 
 export interface OrchestratorParts {
   readonly links: LinkSet;
@@ -73,6 +75,7 @@ function openDocker({ dockerHost, dockerNetwork }: Config['local'], owner: strin
   return new DockerImages(new DockerClient(dockerHost), {
     owner,
     network: dockerNetwork,
+    startMs: IMAGE_START_MS,
     onWarning: (text) => log.warn(text),
   });
 }

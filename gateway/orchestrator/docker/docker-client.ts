@@ -33,8 +33,8 @@ export class DockerClient {
     else throw new Error(`'${host}' is no address of a Docker daemon: unix:///PATH or tcp://HOST:PORT`);
   }
 
-  async json<T>(method: string, path: string, body?: object): Promise<T> {
-    const answer = await this.send(method, path, body);
+  async json<T>(method: string, path: string, body?: object, signal?: AbortSignal): Promise<T> {
+    const answer = await this.send(method, path, body, MAX_ANSWER_BYTES, signal);
     return (answer.body.length === 0 ? undefined : JSON.parse(answer.body.toString())) as T;
   }
 

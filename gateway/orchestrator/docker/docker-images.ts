@@ -9,6 +9,8 @@ import { demultiplexLog } from './log-demultiplexer.ts';
 const MAX_LOG_STREAM_BYTES = 16 * MAX_LOG_BYTES;
 /** How long a container's log may take to end after it. */
 const LOG_END_MS = 10_000;
+/** How long a daemon may take to remove a container. */
+const REMOVE_MS = 60_000;
 
 interface InspectedImage {
   readonly Config?: { readonly Volumes?: Readonly<Record<string, object>> | null } | null;
@@ -24,6 +26,8 @@ interface Listed {
 }
 
 export interface DockerImagesOptions extends ContainerOptions {
+  /** How long a run may take to begin: its image is fetched, and its container made. */
+  readonly startMs: number;
   readonly onWarning: (text: string) => void;
 }
 
@@ -39,9 +43,11 @@ export class DockerImages implements ImageRunner {
   }
 
   async run(run: ImageRun): Promise<ImageEnd> {
-    const id = await this.#create(run).catch((error: unknown) => this.#refuse(run, error));
+    const signal = AbortSignal.timeout(this.#options.startMs);
+    const id = await this.#create(run, signal).catch((error: unknown) => this.#refuse(run, error));
     return this.#untilRemoved(id, async () => {
-      await this.#client.send('POST', `/containers/${id}/start`).catch((error: unknown) => this.#refuse(run, error));
+      const start = this.#client.json<void>('POST', `/containers/${id}/start`, undefined, signal);
+      await start.catch((error: unknown) => this.#refuse(run, error));
       return this.#end(id, run.timeoutMs);
     });
   }
@@ -61,30 +67,36 @@ export class DockerImages implements ImageRunner {
     this.#isClosed = true;
   }
 
-  async #create(run: ImageRun): Promise<string> {
-    const volumes = Object.keys((await this.#image(run.image)).Config?.Volumes ?? {});
-    const path = `/containers/create?name=${containerName(run.invocationId)}`;
+  async #create(run: ImageRun, signal: AbortSignal): Promise<string> {
+    const volumes = Object.keys((await this.#image(run.image, signal)).Config?.Volumes ?? {});
+    const name = containerName(run.invocationId);
     const spec = containerSpec(run, this.#options, volumes);
-    return (await this.#client.json<{ Id: string }>('POST', path, spec)).Id;
+    try {
+      return (await this.#client.json<{ Id: string }>('POST', `/containers/create?name=${name}`, spec, signal)).Id;
+    } catch (error) {
+      if (!(error instanceof DockerError)) void this.#remove(name); // it may be there although nobody said so
+      throw error;
+    }
   }
 
   /** What the image says of itself; it is pulled where it is not there. */
-  async #image(name: string): Promise<InspectedImage> {
-    const inspect = () => this.#client.json<InspectedImage>('GET', `/images/${encodeURI(name)}/json`);
+  async #image(name: string, signal: AbortSignal): Promise<InspectedImage> {
+    const path = `/images/${encodeURI(name)}/json`;
+    const inspect = () => this.#client.json<InspectedImage>('GET', path, undefined, signal);
     try {
       return await inspect();
     } catch (error) {
       if (!(error instanceof DockerError) || error.status !== 404) throw error;
-      await this.#pull(name);
+      await this.#pull(name, signal);
       return inspect();
     }
   }
 
   /** The progress comes as lines of JSON with status 200, whatever becomes of it. */
-  async #pull(image: string): Promise<void> {
+  async #pull(image: string, signal: AbortSignal): Promise<void> {
     const hasTag = /[:@][^/]*$/.test(image);
     const path = `/images/create?fromImage=${encodeURIComponent(image)}${hasTag ? '' : '&tag=latest'}`;
-    const { body } = await this.#client.send('POST', path);
+    const { body } = await this.#client.send('POST', path, undefined, undefined, signal);
     const last = body.toString().trim().split('\n').at(-1) ?? '';
     const { error } = (last === '' ? {} : JSON.parse(last)) as { error?: string };
     if (error !== undefined) throw new DockerError(404, error);
@@ -146,7 +158,8 @@ export class DockerImages implements ImageRunner {
 
   async #remove(id: string): Promise<void> {
     try {
-      await this.#client.send('DELETE', `/containers/${id}?force=1&v=1`);
+      const signal = AbortSignal.timeout(REMOVE_MS);
+      await this.#client.json<void>('DELETE', `/containers/${id}?force=1&v=1`, undefined, signal);
     } catch (error) {
       if (error instanceof DockerError && error.status === 404) return;
       this.#options.onWarning(`the container ${id} was not removed: ${(error as Error).message}`);

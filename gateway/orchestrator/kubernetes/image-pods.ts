@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MAX_LOG_BYTES } from '../../../protocol/limits.ts';
 import { QinlingError } from '../../errors.ts';
 import type { ImageEnd, ImageRun, ImageRunner, LeftImageRun } from '../image-runner.ts';
-import { isNotFound, type KubernetesClient, type ObjectList } from './client.ts';
+import { ApiError, isNotFound, type KubernetesClient, type ObjectList } from './client.ts';
 import { START_SECONDS, imagePod, imagePodName, type ImagePodOptions } from './image-pod.ts';
 import { Annotation, IMAGE_SELECTOR } from './names.ts';
 import { imageStateOf, troubleOf, type ImageState, type PodObject } from './pod.ts';
@@ -31,8 +31,8 @@ export class ImagePods implements ImageRunner {
   async run(run: ImageRun): Promise<ImageEnd> {
     const name = imagePodName(run.invocationId);
     try {
-      await this.#client.create(this.#path(), imagePod(run, this.#options));
-      return await this.#untilRemoved(name, run.timeoutMs);
+      await this.#create(run);
+      return await this.#untilRemoved(name, run.timeoutMs, false);
     } catch (cause) {
       this.#onWarning(`the image ${run.image} cannot be run: ${(cause as Error).message}`);
       throw new QinlingError('UNAVAILABLE', 'Function execution failed.', { cause });
@@ -43,7 +43,7 @@ export class ImagePods implements ImageRunner {
     const { items } = await this.#client.get<ObjectList<PodObject>>(this.#path(), { labelSelector: IMAGE_SELECTOR });
     return items.map(({ metadata: { name, annotations = {} } }) => ({
       invocationId: annotations[Annotation.Invocation] ?? '',
-      end: () => this.#untilRemoved(name, Number(annotations[Annotation.TimeoutMs])),
+      end: () => this.#untilRemoved(name, Number(annotations[Annotation.TimeoutMs]), true),
       remove: () => this.#remove(name),
     }));
   }
@@ -57,24 +57,40 @@ export class ImagePods implements ImageRunner {
     return name === '' ? pods : `${pods}/${name}`;
   }
 
-  /** What is there when the gateway ends is left as it is: the next process takes it up. */
-  async #untilRemoved(name: string, timeoutMs: number): Promise<ImageEnd> {
+  /** A pod may be there although the server did not say so. */
+  async #create(run: ImageRun): Promise<void> {
     try {
-      return await this.#end(name, timeoutMs);
+      await this.#client.create(this.#path(), imagePod(run, this.#options));
+    } catch (error) {
+      const isRefused = error instanceof ApiError && error.status < 500;
+      if (!isRefused) void this.#remove(imagePodName(run.invocationId));
+      throw error;
+    }
+  }
+
+  /** What is there when the gateway ends is left as it is: the next process takes it up. */
+  async #untilRemoved(name: string, timeoutMs: number, isLeft: boolean): Promise<ImageEnd> {
+    try {
+      return await this.#end(name, timeoutMs, isLeft);
     } finally {
       if (this.#isClosed) await new Promise(() => undefined);
       void this.#remove(name);
     }
   }
 
-  async #end(name: string, timeoutMs: number): Promise<ImageEnd> {
+  /** `isLeft`: it may have run before we looked, as the node's clock tells; else ours tells. */
+  async #end(name: string, timeoutMs: number, isLeft: boolean): Promise<ImageEnd> {
     const sinceMs = performance.now();
     let runsSinceMs = Number.POSITIVE_INFINITY;
     for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(lookMs * 1.2, LAST_LOOK_MS)) {
       const pod = await this.#look(name);
       const state = imageStateOf(pod);
       if (state.kind === 'ended') return this.#readEnd(name, state);
-      if (state.kind === 'running') runsSinceMs = Math.min(runsSinceMs, performance.now());
+      if (state.kind === 'refused') throw new Error(state.text);
+      if (state.kind === 'running') {
+        const ranBeforeMs = isLeft ? Math.max(0, Date.now() - state.startedAtMs) || 0 : 0;
+        runsSinceMs = Math.min(runsSinceMs, performance.now() - ranBeforeMs);
+      }
       const ranMs = performance.now() - runsSinceMs;
       if (ranMs >= timeoutMs) return this.#readEnd(name, { kind: 'ended', exitCode: undefined, durationMs: ranMs });
       if (state.kind === 'waiting') this.#refuseTrouble(pod, performance.now() - sinceMs);

@@ -42,6 +42,7 @@ export interface PodObject extends KubernetesObject {
   readonly status?: {
     readonly phase?: string;
     readonly reason?: string;
+    readonly message?: string;
     readonly conditions?: readonly Condition[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly containerStatuses?: readonly ContainerStatus[];
@@ -65,7 +66,9 @@ const FINAL_RESTARTS = 2;
 
 export type ImageState =
   | { readonly kind: 'waiting' }
-  | { readonly kind: 'running' }
+  | { readonly kind: 'running'; readonly startedAtMs: number }
+  /** It will not run; the text says why. */
+  | { readonly kind: 'refused'; readonly text: string }
   /** Without an exit code its time was over. */
   | { readonly kind: 'ended'; readonly exitCode: number | undefined; readonly durationMs: number };
 
@@ -75,10 +78,19 @@ export function imageStateOf({ status }: PodObject): ImageState {
   if (terminated !== undefined) {
     const { exitCode, startedAt = '', finishedAt = '' } = terminated;
     const durationMs = Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)) || 0;
-    return { kind: 'ended', exitCode: status?.reason === 'DeadlineExceeded' ? undefined : exitCode, durationMs };
+    return { kind: 'ended', exitCode: isTimeOver(status) ? undefined : exitCode, durationMs };
   }
-  if (status?.phase === 'Failed') return { kind: 'ended', exitCode: undefined, durationMs: 0 };
-  return { kind: running === undefined ? 'waiting' : 'running' };
+  if (isTimeOver(status)) return { kind: 'ended', exitCode: undefined, durationMs: 0 };
+  if (status?.phase === 'Failed') {
+    const { reason = '', message = '' } = status; // its node did not take it, say
+    return { kind: 'refused', text: `its pod failed: ${reason} ${message}`.trim() };
+  }
+  if (running === undefined) return { kind: 'waiting' };
+  return { kind: 'running', startedAtMs: Date.parse(running.startedAt ?? '') };
+}
+
+function isTimeOver(status: PodObject['status']): boolean {
+  return status?.phase === 'Failed' && status.reason === 'DeadlineExceeded';
 }
 
 export function runtimeIdOf(pod: PodObject): string | undefined {
