@@ -56,3 +56,7 @@ export function invalidInput(message: string): QinlingError {
 export function notFound(message: string): QinlingError {
   return new QinlingError('NOT_FOUND', message);
 }
+
+export function shuttingDown(): QinlingError {
+  return new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
+}

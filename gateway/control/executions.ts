@@ -1,5 +1,5 @@
 import type { Access } from '../auth/access.ts';
-import { QinlingError, invalidInput, notFound } from '../errors.ts';
+import { QinlingError, invalidInput, notFound, shuttingDown } from '../errors.ts';
 import { ExecutionIds } from '../execution-id.ts';
 import type { Target } from '../invoke/target.ts';
 import type { Targets } from '../invoke/targets.ts';
@@ -260,10 +260,6 @@ function isFailure({ status }: ExecutionRecord): boolean {
 
 function executionNotFound(id: string): QinlingError {
   return notFound(`Execution not found [id=${id}]`);
-}
-
-function shuttingDown(): QinlingError {
-  return new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
 }
 
 function toQinlingError(cause: unknown): QinlingError {

@@ -1,12 +1,11 @@
-import { QinlingError } from '../errors.ts';
+import { QinlingError, shuttingDown } from '../errors.ts';
 import { Binding } from '../invoke/binding.ts';
-import { Call, type CallHandler, type CallRequest } from '../invoke/call.ts';
-import type { ImageEnd, ImageRunner } from '../orchestrator/image-runner.ts';
+import { Call, type CallHandler, type CallRequest, type ProgramExit } from '../invoke/call.ts';
+import { WaitingBudget } from '../invoke/waiting-budget.ts';
+import type { ImageRunner } from '../orchestrator/image-runner.ts';
 import { imageArguments } from './image-arguments.ts';
 
 const RETRY_AFTER_SECONDS = 1;
-/** What the inputs of waiting calls may hold together. */
-const MAX_WAITING_BYTES = 256 * 1024 * 1024;
 
 export interface ImageCallsOptions {
   /** Containers at a time. */
@@ -16,22 +15,21 @@ export interface ImageCallsOptions {
 }
 
 /** What becomes of a run that an earlier process left; undefined: its end cannot be told. */
-export type OnLeftEnd = (end: ImageEnd | undefined) => void;
+export type OnLeftEnd = (end: ProgramExit | undefined) => void;
 
 /** The road of a call of an image function: a place among those that run, its container, its end. */
 export class ImageCalls implements CallHandler {
   readonly #runner: ImageRunner;
   readonly #options: ImageCallsOptions;
+  readonly #waiting: WaitingBudget;
   readonly #line = new Map<Call, NodeJS.Timeout | undefined>();
   #running = 0;
-  /** Those with a deadline. */
-  #waitingCalls = 0;
-  #waitingBytes = 0;
   #isClosed = false;
 
   constructor(runner: ImageRunner, options: ImageCallsOptions) {
     this.#runner = runner;
     this.#options = options;
+    this.#waiting = new WaitingBudget(options.maxWaiting);
   }
 
   /** As Invoker.invoke. */
@@ -83,13 +81,13 @@ export class ImageCalls implements CallHandler {
   }
 
   #wait(call: Call, nowMs: number): void {
+    if (!this.#waiting.hasRoomFor(call)) return call.refuse(tooBusy());
     const isBounded = call.deadlineMs !== Number.POSITIVE_INFINITY;
-    if (isBounded && !this.#mayWait(call)) return call.refuse(tooBusy());
     const onLate = (): void => {
       this.#leaveLine(call);
       call.refuse(tooBusy());
     };
-    this.#countWaiting(call, 1);
+    this.#waiting.count(call, 1);
     this.#line.set(call, isBounded ? setTimeout(onLate, call.deadlineMs - nowMs) : undefined);
   }
 
@@ -136,20 +134,9 @@ export class ImageCalls implements CallHandler {
     void this.#run(next);
   }
 
-  #mayWait({ input }: Call): boolean {
-    const hasRoom = this.#waitingBytes + input.byteLength <= MAX_WAITING_BYTES;
-    return hasRoom && this.#waitingCalls < this.#options.maxWaiting;
-  }
-
   #leaveLine(call: Call): void {
     clearTimeout(this.#line.get(call));
-    if (this.#line.delete(call)) this.#countWaiting(call, -1);
-  }
-
-  #countWaiting({ deadlineMs, input }: Call, change: 1 | -1): void {
-    if (deadlineMs === Number.POSITIVE_INFINITY) return;
-    this.#waitingCalls += change;
-    this.#waitingBytes += change * input.byteLength;
+    if (this.#line.delete(call)) this.#waiting.count(call, -1);
   }
 }
 
@@ -170,8 +157,4 @@ function failed(cause: unknown): QinlingError {
 function tooBusy(): QinlingError {
   const message = 'Too many image functions run.';
   return new QinlingError('TOO_BUSY', message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
-}
-
-function shuttingDown(): QinlingError {
-  return new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
 }

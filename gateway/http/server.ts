@@ -3,7 +3,7 @@ import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from '
 import type { Access } from '../auth/access.ts';
 import { OPEN_GUARD, type Guard } from '../auth/guard.ts';
 import type { RuleName } from '../auth/rules.ts';
-import { QinlingError } from '../errors.ts';
+import { QinlingError, shuttingDown } from '../errors.ts';
 import type { Cors } from './cors.ts';
 import { Exchange, type ExchangeOptions, type RequestHead } from './exchange.ts';
 import { cannotListen } from './port-probe.ts';
@@ -150,7 +150,7 @@ export class HttpServer {
     const origin = headers.get('origin') ?? '';
     if (this.#isDraining) {
       exchange.closeConnection();
-      throw new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
+      throw shuttingDown();
     }
     const refusal = cors.refuse(method, path, headers);
     if (refusal !== undefined) throw new QinlingError('NOT_ALLOWED', refusal);

@@ -1,5 +1,5 @@
 import type { BindFailed } from '../../protocol/message.ts';
-import { QinlingError } from '../errors.ts';
+import { QinlingError, shuttingDown } from '../errors.ts';
 import type { LinkSet } from '../link/link-set.ts';
 import type { Link } from '../link/link.ts';
 import type { PendingCall } from '../link/pending-table.ts';
@@ -9,6 +9,7 @@ import { Binding } from './binding.ts';
 import { Call, loadFailure, type CallHandler, type CallRequest } from './call.ts';
 import { Placement, type PlacementListener } from './placement.ts';
 import type { Target } from './target.ts';
+import { WaitingBudget } from './waiting-budget.ts';
 import { Workers } from './workers.ts';
 
 /** One coarse clock looks after waiting calls; deadlines and growth are true to about this much. */
@@ -21,8 +22,6 @@ const ANSWER_MARGIN_MS = 30_000;
 const MAX_AGENT_FAULTS = 3;
 /** A call that agents hand back so often is refused. */
 const MAX_SENDS = 5;
-/** What the inputs of waiting calls may hold together. */
-const MAX_WAITING_BYTES = 256 * 1024 * 1024;
 const RETRY_AFTER_SECONDS = 1;
 
 export interface InvokerOptions {
@@ -53,13 +52,13 @@ export class Invoker implements CallHandler, PlacementListener {
   readonly #watched = new Set<Binding>();
   /** Workers with a target that is no more: they are freed when their last invocation has ended. */
   readonly #leftBound = new Set<Seat>();
+  readonly #waiting: WaitingBudget;
   readonly #tick: NodeJS.Timeout;
   readonly #housekeeping: NodeJS.Timeout;
-  #waitingCalls = 0;
-  #waitingBytes = 0;
 
   constructor(links: LinkSet, options: InvokerOptions) {
     this.#options = options;
+    this.#waiting = new WaitingBudget(options.maxWaitingCalls);
     this.#links = links;
     this.#table = new BindingTable((binding) => this.#retire(binding));
     this.#placement = new Placement(links, this.#table, this);
@@ -78,7 +77,7 @@ export class Invoker implements CallHandler, PlacementListener {
   }
 
   get waitingCalls(): number {
-    return this.#waitingCalls;
+    return this.#waiting.calls;
   }
 
   /** Hot. Runs the request's target once; `onEnd` is called exactly once, perhaps before this returns. */
@@ -98,8 +97,7 @@ export class Invoker implements CallHandler, PlacementListener {
     clearInterval(this.#tick);
     clearInterval(this.#housekeeping);
     for (const binding of this.#watched) {
-      const error = new QinlingError('SHUTTING_DOWN', 'The service is shutting down.', { retryAfterSeconds: 5 });
-      for (const call of this.#takeWaiting(binding, () => true)) call.refuse(error);
+      for (const call of this.#takeWaiting(binding, () => true)) call.refuse(shuttingDown());
     }
   }
 
@@ -125,7 +123,7 @@ export class Invoker implements CallHandler, PlacementListener {
   sendAgain(call: Call): void {
     if (call.sentCount >= MAX_SENDS) return call.refuse(new QinlingError('UNAVAILABLE', 'Function execution failed.'));
     call.binding.line.unshift(call);
-    this.#countWaiting(call, 1);
+    this.#waiting.count(call, 1);
     this.#watched.add(call.binding);
     this.#drainLine(call.binding);
   }
@@ -152,7 +150,7 @@ export class Invoker implements CallHandler, PlacementListener {
   }
 
   dump(): object {
-    return { waiting: this.#waitingCalls, hungry: this.#placement.hungryCount, bindings: this.#table.dump() };
+    return { waiting: this.#waiting.calls, hungry: this.#placement.hungryCount, bindings: this.#table.dump() };
   }
 
   #addBinding(target: Target): Binding {
@@ -220,13 +218,13 @@ export class Invoker implements CallHandler, PlacementListener {
 
   #wait(call: Call, nowMs: number): void {
     const { binding } = call;
-    if (!this.#mayWait(call)) {
+    if (!this.#waiting.hasRoomFor(call)) {
       call.refuse(tooBusy());
       return;
     }
     call.isWarm = binding.seats.length > 0;
     binding.line.push(call);
-    this.#countWaiting(call, 1);
+    this.#waiting.count(call, 1);
     this.#watched.add(binding);
     if (binding.seats.length === 0) this.#grow(binding, nowMs);
   }
@@ -237,7 +235,7 @@ export class Invoker implements CallHandler, PlacementListener {
       const seat = binding.seatWithRoom(nowMs);
       if (seat === undefined) break;
       const call = binding.line.shift()!;
-      this.#countWaiting(call, -1);
+      this.#waiting.count(call, -1);
       if (!call.isWarm) call.bindMs = nowMs - Math.max(call.acceptedAtMs, binding.placingSinceMs);
       this.#send(call, seat, nowMs);
     }
@@ -312,20 +310,8 @@ export class Invoker implements CallHandler, PlacementListener {
 
   #takeWaiting(binding: Binding, isPicked: (call: Call) => boolean): Call[] {
     const calls = binding.line.takeWhere(isPicked);
-    for (const call of calls) this.#countWaiting(call, -1);
+    for (const call of calls) this.#waiting.count(call, -1);
     return calls;
-  }
-
-  #mayWait({ deadlineMs, input }: Call): boolean {
-    if (deadlineMs === Number.POSITIVE_INFINITY) return true;
-    const hasRoom = this.#waitingBytes + input.byteLength <= MAX_WAITING_BYTES;
-    return hasRoom && this.#waitingCalls < this.#options.maxWaitingCalls;
-  }
-
-  #countWaiting(call: Call, change: 1 | -1): void {
-    if (call.deadlineMs === Number.POSITIVE_INFINITY) return;
-    this.#waitingCalls += change;
-    this.#waitingBytes += change * call.input.byteLength;
   }
 }
 

@@ -1,3 +1,5 @@
+import type { ProgramExit } from '../invoke/call.ts';
+
 /** One run of an image function: a container of its own. */
 export interface ImageRun {
   /** Of the execution and its attempt; no two runs have the same. */
@@ -12,20 +14,11 @@ export interface ImageRun {
   readonly timeoutMs: number;
 }
 
-export interface ImageEnd {
-  /** Undefined: its time was over, and it was ended. */
-  readonly exitCode: number | undefined;
-  readonly durationMs: number;
-  /** The first MAX_LOG_BYTES of what it printed. */
-  readonly log: Uint8Array;
-  readonly isLogCut: boolean;
-}
-
 /** A container that an earlier process of the gateway left. */
 export interface LeftImageRun {
   readonly invocationId: string;
   /** Resolves when it has ended, and is removed. Rejects where its end cannot be told. */
-  end(): Promise<ImageEnd>;
+  end(): Promise<ProgramExit>;
   /** Ends it. Never rejects. */
   remove(): Promise<void>;
 }
@@ -33,7 +26,7 @@ export interface LeftImageRun {
 /** Runs images, a container for each execution, and removes what it made. Knows nothing of functions and records. */
 export interface ImageRunner {
   /** Rejects with a QinlingError where the image cannot be run: what became of it is not known then. */
-  run(run: ImageRun): Promise<ImageEnd>;
+  run(run: ImageRun): Promise<ProgramExit>;
   left(): Promise<LeftImageRun[]>;
   /** What runs goes on, and is there for the next process; its promises never settle. */
   close(): void;

@@ -1,6 +1,7 @@
 import { MAX_LOG_BYTES } from '../../../protocol/limits.ts';
 import { QinlingError } from '../../errors.ts';
-import type { ImageEnd, ImageRun, ImageRunner, LeftImageRun } from '../image-runner.ts';
+import type { ProgramExit } from '../../invoke/call.ts';
+import type { ImageRun, ImageRunner, LeftImageRun } from '../image-runner.ts';
 import { DockerLabel, containerName, containerSpec, type ContainerOptions } from './container.ts';
 import { DockerError, type DockerClient } from './docker-client.ts';
 import { demultiplexLog } from './log-demultiplexer.ts';
@@ -42,7 +43,7 @@ export class DockerImages implements ImageRunner {
     this.#options = options;
   }
 
-  async run(run: ImageRun): Promise<ImageEnd> {
+  async run(run: ImageRun): Promise<ProgramExit> {
     const signal = AbortSignal.timeout(this.#options.startMs);
     const id = await this.#create(run, signal).catch((error: unknown) => this.#refuse(run, error));
     return this.#untilRemoved(id, async () => {
@@ -103,7 +104,7 @@ export class DockerImages implements ImageRunner {
   }
 
   /** `startedAtMs`: when it began to run (milliseconds since 1970). */
-  async #end(id: string, timeoutMs: number, startedAtMs = Date.now()): Promise<ImageEnd> {
+  async #end(id: string, timeoutMs: number, startedAtMs = Date.now()): Promise<ProgramExit> {
     let isTimedOut = false;
     const logEnd = new AbortController();
     const log = this.#readLog(id, logEnd.signal);
@@ -139,7 +140,7 @@ export class DockerImages implements ImageRunner {
     }
   }
 
-  async #endOfLeft(id: string, timeoutMs: number): Promise<ImageEnd> {
+  async #endOfLeft(id: string, timeoutMs: number): Promise<ProgramExit> {
     const { State: state } = await this.#client.json<Inspected>('GET', `/containers/${id}/json`);
     const startedAtMs = Date.parse(state.StartedAt);
     if (!(startedAtMs > 0)) throw new Error('the container was not started');
@@ -147,7 +148,7 @@ export class DockerImages implements ImageRunner {
   }
 
   /** What is open when the gateway ends is left as it is: the next process takes it up. */
-  async #untilRemoved(id: string, end: () => Promise<ImageEnd>): Promise<ImageEnd> {
+  async #untilRemoved(id: string, end: () => Promise<ProgramExit>): Promise<ProgramExit> {
     try {
       return await end();
     } finally {

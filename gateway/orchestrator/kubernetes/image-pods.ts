@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MAX_LOG_BYTES } from '../../../protocol/limits.ts';
 import { QinlingError } from '../../errors.ts';
-import type { ImageEnd, ImageRun, ImageRunner, LeftImageRun } from '../image-runner.ts';
+import type { ProgramExit } from '../../invoke/call.ts';
+import type { ImageRun, ImageRunner, LeftImageRun } from '../image-runner.ts';
 import { ApiError, isNotFound, type KubernetesClient, type ObjectList } from './client.ts';
 import { START_SECONDS, imagePod, imagePodName, type ImagePodOptions } from './image-pod.ts';
 import { Annotation, IMAGE_SELECTOR } from './names.ts';
@@ -28,7 +29,7 @@ export class ImagePods implements ImageRunner {
     this.#onWarning = onWarning;
   }
 
-  async run(run: ImageRun): Promise<ImageEnd> {
+  async run(run: ImageRun): Promise<ProgramExit> {
     const name = imagePodName(run.invocationId);
     try {
       await this.#create(run);
@@ -69,7 +70,7 @@ export class ImagePods implements ImageRunner {
   }
 
   /** What is there when the gateway ends is left as it is: the next process takes it up. */
-  async #untilRemoved(name: string, timeoutMs: number, isLeft: boolean): Promise<ImageEnd> {
+  async #untilRemoved(name: string, timeoutMs: number, isLeft: boolean): Promise<ProgramExit> {
     try {
       return await this.#end(name, timeoutMs, isLeft);
     } finally {
@@ -79,7 +80,7 @@ export class ImagePods implements ImageRunner {
   }
 
   /** `isLeft`: it may have run before we looked, as the node's clock tells; else ours tells. */
-  async #end(name: string, timeoutMs: number, isLeft: boolean): Promise<ImageEnd> {
+  async #end(name: string, timeoutMs: number, isLeft: boolean): Promise<ProgramExit> {
     const sinceMs = performance.now();
     let runsSinceMs = Number.POSITIVE_INFINITY;
     for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(lookMs * 1.2, LAST_LOOK_MS)) {
@@ -118,7 +119,7 @@ export class ImagePods implements ImageRunner {
     if (waitedMs > START_SECONDS * 1000) throw new Error(trouble?.text ?? 'its pod did not start in time');
   }
 
-  async #readEnd(name: string, { exitCode, durationMs }: ImageState & { kind: 'ended' }): Promise<ImageEnd> {
+  async #readEnd(name: string, { exitCode, durationMs }: ImageState & { kind: 'ended' }): Promise<ProgramExit> {
     const text = await this.#readLog(name);
     // a log that is JSON comes as such: the client has read it
     const log = Buffer.from(typeof text === 'string' ? text : JSON.stringify(text));

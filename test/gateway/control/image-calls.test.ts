@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ImageCalls } from '../../../gateway/control/image-calls.ts';
-import type { CallEnd } from '../../../gateway/invoke/call.ts';
+import type { CallEnd, ProgramExit } from '../../../gateway/invoke/call.ts';
 import { makeTarget } from '../../../gateway/invoke/target.ts';
-import type { ImageEnd, ImageRun, ImageRunner, LeftImageRun } from '../../../gateway/orchestrator/image-runner.ts';
+import type { ImageRun, ImageRunner, LeftImageRun } from '../../../gateway/orchestrator/image-runner.ts';
 
-const END: ImageEnd = { exitCode: 0, durationMs: 1_000, log: Buffer.from('printed'), isLogCut: false };
+const END: ProgramExit = { exitCode: 0, durationMs: 1_000, log: Buffer.from('printed'), isLogCut: false };
 const TARGET = makeTarget({
   functionId: 'f',
   version: 0,
@@ -23,11 +23,11 @@ const TARGET = makeTarget({
 
 /** Containers that end when a test says so. */
 class FakeRunner implements ImageRunner {
-  readonly runs: { readonly run: ImageRun; end(end: ImageEnd): void; fail(error: Error): void }[] = [];
+  readonly runs: { readonly run: ImageRun; end(end: ProgramExit): void; fail(error: Error): void }[] = [];
   readonly leftRuns: LeftImageRun[] = [];
   isClosed = false;
 
-  run(run: ImageRun): Promise<ImageEnd> {
+  run(run: ImageRun): Promise<ProgramExit> {
     return new Promise((resolve, reject) => this.runs.push({ run, end: resolve, fail: reject }));
   }
 
@@ -134,10 +134,10 @@ test('what waits at the end is refused, what runs is left', async () => {
 test('what an earlier process left brings its end to who awaits it, and is removed where nobody does', async () => {
   const { runner, calls, invoke } = open();
   const removed: string[] = [];
-  const left = (invocationId: string, end: () => Promise<ImageEnd>): LeftImageRun => {
+  const left = (invocationId: string, end: () => Promise<ProgramExit>): LeftImageRun => {
     return { invocationId, end, remove: async () => void removed.push(invocationId) };
   };
-  let endFirst!: (end: ImageEnd) => void;
+  let endFirst!: (end: ProgramExit) => void;
   runner.leftRuns.push(
     left('awaited', () => new Promise((resolve) => (endFirst = resolve))),
     left('lost', () => Promise.reject(new Error('it was not started'))),
