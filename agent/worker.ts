@@ -168,7 +168,7 @@ class Assignment {
   /** One whose invocation turns out to take long gets no more behind it, however short they were until now. */
   #childWithRoom(): HostChild | undefined {
     const depth = this.#durations.depth;
-    const pilesUp = depth > 1 && this.#durations.meanMs <= PILE_UP_MS;
+    const pilesUp = this.#durations.meanMs <= PILE_UP_MS;
     const longSinceMs = depth > 1 ? performance.now() - LONG_MS : 0;
     let best: HostChild | undefined;
     for (const child of this.#children) {

@@ -43,10 +43,10 @@ export class Functions {
   readonly #runsImages: boolean;
 
   constructor(commons: FunctionCommons, runtimes: Runtimes, limits: ResourceLimits, runsImages = false) {
-    this.#runsImages = runsImages;
     this.#commons = commons;
     this.#runtimes = runtimes;
     this.#limits = limits;
+    this.#runsImages = runsImages;
   }
 
   /** Throws INVALID_INPUT; NOT_FOUND for a runtime that the caller does not see. */

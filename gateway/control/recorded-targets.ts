@@ -13,6 +13,9 @@ type Runnable = Pick<
   'packageDigest' | 'entry' | 'cpuMillicores' | 'memoryBytes' | 'timeoutSeconds'
 >;
 
+/** Of image functions. */
+const NO_PACKAGE = { runtimeId: '', poolName: '', packageDigest: '', entry: '' };
+
 /** Targets from the records: the function's for version 0, else a version's snapshot, on the function's runtime. */
 export class RecordedTargets implements TargetSource {
   readonly #store: Store;
@@ -45,44 +48,16 @@ export class RecordedTargets implements TargetSource {
   }
 
   #toTarget(record: FunctionRecord, version: number, runnable: Runnable): Target {
-    const { id, projectId, runtimeId, retry } = record;
+    const { id, projectId, runtimeId, code, retry } = record;
     const { packageDigest, entry, cpuMillicores, memoryBytes, timeoutSeconds } = runnable;
-    if (record.code.source === 'image') return imageTarget(record);
+    const timeoutMs = timeoutSeconds * 1000;
+    const common = { functionId: id, version, projectId, cpuMillicores, memoryBytes, timeoutMs, retry };
+    if (code.source === 'image') return makeTarget({ ...common, ...NO_PACKAGE, image: imageOf(code) });
     const runtime = runtimeId === null ? undefined : this.#runtimes.find(runtimeId);
     if (runtime === undefined || packageDigest === null) throw invalidInput('The function has no code to run.');
     const poolName = this.#runtimes.poolNameOf(runtime);
     if (poolName === undefined) throw notAvailable(runtime.id);
-    return makeTarget({
-      functionId: id,
-      version,
-      projectId,
-      runtimeId: runtime.id,
-      poolName,
-      packageDigest,
-      entry: entry ?? DEFAULT_ENTRY,
-      cpuMillicores,
-      memoryBytes,
-      timeoutMs: timeoutSeconds * 1000,
-      image: null,
-      retry,
-    });
+    const ofPackage = { runtimeId: runtime.id, poolName, packageDigest, entry: entry ?? DEFAULT_ENTRY, image: null };
+    return makeTarget({ ...common, ...ofPackage });
   }
-}
-
-function imageTarget(record: FunctionRecord): Target {
-  const { id, projectId, code, cpuMillicores, memoryBytes, timeoutSeconds, retry } = record;
-  const nothing = { runtimeId: '', poolName: '', packageDigest: '', entry: '' };
-  const timeoutMs = timeoutSeconds * 1000;
-  const image = imageOf(code);
-  return makeTarget({
-    ...nothing,
-    functionId: id,
-    version: 0,
-    projectId,
-    cpuMillicores,
-    memoryBytes,
-    timeoutMs,
-    image,
-    retry,
-  });
 }

@@ -32,5 +32,5 @@ export interface ImageRunner {
   close(): void;
 }
 
-/** User and group of every image function, whatever its image says: nobody in any image. */
-export const IMAGE_UID = 65_533;
+/** User and group of code of callers in a container, whatever its image says: nobody in any image. */
+export const USER_CODE_UID = 65_533;

@@ -1,4 +1,4 @@
-import { IMAGE_UID, type ImageRun } from '../image-runner.ts';
+import { USER_CODE_UID, type ImageRun } from '../image-runner.ts';
 
 /** Names that our containers carry: operators may select by them. */
 export const DockerLabel = {
@@ -38,7 +38,7 @@ export function containerSpec(
   return {
     Image: run.image,
     ...(run.args === undefined ? {} : { Cmd: run.args }),
-    User: `${IMAGE_UID}:${IMAGE_UID}`,
+    User: `${USER_CODE_UID}:${USER_CODE_UID}`,
     Labels: {
       [DockerLabel.Owner]: owner,
       [DockerLabel.Invocation]: run.invocationId,

@@ -1,6 +1,7 @@
-import { IMAGE_UID, type ImageRun } from '../image-runner.ts';
+import { USER_CODE_UID, type ImageRun } from '../image-runner.ts';
 import { Annotation, IMAGE_COMPONENT, IMAGE_CONTAINER, Label, MANAGED_BY } from './names.ts';
 import type { PoolOptions } from './pool-deployment.ts';
+import { millicores, NO_RIGHTS, restrictedPod, trustAnnotation } from './restrictions.ts';
 
 /** How long a pod may take to run: a node with room, and its image. */
 export const START_SECONDS = 300;
@@ -19,8 +20,8 @@ export function imagePodName(invocationId: string): string {
  * and a root file system that cannot be written. Nobody trusts it. It ends by itself where no gateway is there to do it.
  */
 export function imagePod(run: ImageRun, options: ImagePodOptions): object {
-  const { namespace, imagePullPolicy, imagePullSecrets, untrustedRuntimeClass, scratchBytes } = options;
-  const resources = { cpu: `${run.cpuMillicores}m`, memory: String(run.memoryBytes) };
+  const { namespace, imagePullPolicy, scratchBytes } = options;
+  const resources = { cpu: millicores(run.cpuMillicores), memory: String(run.memoryBytes) };
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -35,17 +36,14 @@ export function imagePod(run: ImageRun, options: ImagePodOptions): object {
       annotations: {
         [Annotation.Invocation]: run.invocationId,
         [Annotation.TimeoutMs]: String(run.timeoutMs),
-        'io.kubernetes.cri-o.TrustedSandbox': 'false',
+        ...trustAnnotation(false),
       },
     },
     spec: {
       restartPolicy: 'Never',
       activeDeadlineSeconds: START_SECONDS + Math.ceil(run.timeoutMs / 1000),
       terminationGracePeriodSeconds: 0,
-      automountServiceAccountToken: false,
-      enableServiceLinks: false,
-      ...(untrustedRuntimeClass === '' ? {} : { runtimeClassName: untrustedRuntimeClass }),
-      ...(imagePullSecrets.length === 0 ? {} : { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) }),
+      ...restrictedPod(false, options),
       securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
       containers: [
         {
@@ -53,13 +51,7 @@ export function imagePod(run: ImageRun, options: ImagePodOptions): object {
           image: run.image,
           imagePullPolicy,
           ...(run.args === undefined ? {} : { args: run.args }),
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ['ALL'] },
-            runAsUser: IMAGE_UID,
-            runAsGroup: IMAGE_UID,
-          },
+          securityContext: { ...NO_RIGHTS, runAsUser: USER_CODE_UID, runAsGroup: USER_CODE_UID },
           resources: { requests: resources, limits: resources },
           volumeMounts: [{ name: 'scratch', mountPath: '/tmp' }],
         },

@@ -120,16 +120,14 @@ export class ImagePods implements ImageRunner {
   }
 
   async #readEnd(name: string, { exitCode, durationMs }: ImageState & { kind: 'ended' }): Promise<ProgramExit> {
-    const text = await this.#readLog(name);
-    // a log that is JSON comes as such: the client has read it
-    const log = Buffer.from(typeof text === 'string' ? text : JSON.stringify(text));
+    const log = Buffer.from(await this.#readLog(name));
     return { exitCode, durationMs, log: log.subarray(0, MAX_LOG_BYTES), isLogCut: log.length > MAX_LOG_BYTES };
   }
 
   /** How it ended stands, whatever becomes of its log. Never rejects. */
-  async #readLog(name: string): Promise<unknown> {
+  async #readLog(name: string): Promise<string> {
     try {
-      return await this.#client.get<unknown>(`${this.#path(name)}/log`, { limitBytes: String(MAX_LOG_BYTES + 1) });
+      return await this.#client.get<string>(`${this.#path(name)}/log`, { limitBytes: String(MAX_LOG_BYTES + 1) });
     } catch (error) {
       this.#onWarning(`the log of the pod ${name} was not read: ${(error as Error).message}`);
       return '';

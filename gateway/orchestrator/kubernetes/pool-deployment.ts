@@ -1,3 +1,4 @@
+import { USER_CODE_UID } from '../image-runner.ts';
 import type { PoolSpec } from '../orchestrator.ts';
 import {
   AGENT_CONTAINER,
@@ -8,20 +9,18 @@ import {
   RUNTIME_CONTAINER,
   WORKER_COMPONENT,
 } from './names.ts';
+import { millicores, NO_RIGHTS, restrictedPod, trustAnnotation, type PodSettings } from './restrictions.ts';
 
 /** Everything of a pool that the configuration decides. */
-export interface PoolOptions {
+export interface PoolOptions extends PodSettings {
   readonly namespace: string;
   readonly replicas: number;
   /** http://HOST:PORT of the gateway's internal listener, as pods reach it. */
   readonly gatewayUrl: string;
   readonly agentImage: string;
   readonly imagePullPolicy: string;
-  readonly imagePullSecrets: readonly string[];
   readonly serviceAccount: string;
   readonly tokenAudience: string;
-  /** Of pods that run code which is not trusted; empty: none. */
-  readonly untrustedRuntimeClass: string;
   /** What a worker is sure to get; limits are those of its function. */
   readonly cpuRequestMillicores: number;
   readonly memoryRequestBytes: number;
@@ -36,9 +35,8 @@ export interface PoolOptions {
   readonly logLevel: string;
 }
 
-/** Users of the two containers; neither exists in any image. */
+/** User of the agent's container; it exists in no image. */
 const AGENT_UID = 65_532;
-const RUNTIME_UID = 65_533;
 /** Seen by both containers at the same place: the runtime's gets it read-only. */
 const SHARED = '/run/qinling';
 const TOKEN = '/run/secrets/qinling';
@@ -49,13 +47,6 @@ const AGENT_MAIN = '/opt/qinling/build/agent/main.js';
 const INSTALL_HOSTS = '/opt/qinling/build/agent/install-hosts.js';
 /** On top of what invocations may take: for the agent to say good-bye. */
 const END_MARGIN_SECONDS = 10;
-
-/** No rights at all: what Kubernetes calls `restricted`, and a root file system that cannot be written. */
-const NO_RIGHTS = {
-  allowPrivilegeEscalation: false,
-  readOnlyRootFilesystem: true,
-  capabilities: { drop: ['ALL'] },
-} as const;
 
 /**
  * The Deployment of a runtime's free workers. `preferredRuntimes`: languages that the image's name tells, best first; the
@@ -94,19 +85,10 @@ function podLabels(runtimeId: string): Record<string, string> {
   };
 }
 
-/** CRI-O chooses the sandbox by it; the Python Qinling set it too. */
-function trustAnnotation(isTrusted: boolean): Record<string, string> {
-  return { 'io.kubernetes.cri-o.TrustedSandbox': String(isTrusted) };
-}
-
 function podSpec(pool: PoolSpec, options: PoolOptions, preferredRuntimes: readonly string[]): object {
-  const { untrustedRuntimeClass, imagePullSecrets } = options;
   return {
     serviceAccountName: options.serviceAccount,
-    automountServiceAccountToken: false,
-    enableServiceLinks: false,
-    ...(pool.isTrusted || untrustedRuntimeClass === '' ? {} : { runtimeClassName: untrustedRuntimeClass }),
-    ...(imagePullSecrets.length === 0 ? {} : { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) }),
+    ...restrictedPod(pool.isTrusted, options),
     terminationGracePeriodSeconds: options.drainSeconds + END_MARGIN_SECONDS,
     securityContext: { runAsNonRoot: true, fsGroup: AGENT_UID, seccompProfile: { type: 'RuntimeDefault' } },
     initContainers: [installContainer(options), runtimeContainer(pool, options, preferredRuntimes)],
@@ -153,7 +135,7 @@ function runtimeContainer(pool: PoolSpec, options: PoolOptions, preferredRuntime
       { name: 'QINLING_NAME', value: 'parent' },
     ],
     terminationMessagePolicy: 'FallbackToLogsOnError',
-    securityContext: { ...NO_RIGHTS, runAsUser: RUNTIME_UID, runAsGroup: RUNTIME_UID },
+    securityContext: { ...NO_RIGHTS, runAsUser: USER_CODE_UID, runAsGroup: USER_CODE_UID },
     resources: {
       requests: { cpu: millicores(cpuRequestMillicores), memory: String(memoryRequestBytes) },
       limits: { cpu: millicores(cpuLimitMillicores), memory: String(memoryLimitBytes) },
@@ -224,8 +206,4 @@ export function resizePatch(
     limits: { cpu: millicores(cpuMillicores), memory: String(memoryBytes) },
   };
   return { spec: { initContainers: [{ name: RUNTIME_CONTAINER, resources }] } };
-}
-
-function millicores(count: number): string {
-  return `${count}m`;
 }
