@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { containerName, containerSpec } from '../../../../gateway/orchestrator/docker/container.ts';
+import { imageRun } from '../../../support/image-run.ts';
 
-const run = {
-  invocationId: '01900000-0000-7000-8000-000000000001/2',
-  functionId: 'f',
-  image: 'team/tool:1',
-  args: ['one', 'two words'],
-  cpuMillicores: 200,
-  memoryBytes: 64 * 1024 * 1024,
-  timeoutMs: 5_500,
-};
+const run = imageRun();
 
 test('the container of an image function is as it was agreed', () => {
   assert.equal(containerName(run.invocationId), 'qinling-01900000-0000-7000-8000-000000000001-2');
@@ -21,7 +14,7 @@ test('the container of an image function is as it was agreed', () => {
     Labels: {
       'org.openstack.qinling.gateway': 'o',
       'org.openstack.qinling.invocation': run.invocationId,
-      'org.openstack.qinling.function': 'f',
+      'org.openstack.qinling.function': run.functionId,
       'org.openstack.qinling.timeout-ms': '5500',
     },
     HostConfig: {

@@ -5,18 +5,11 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { DockerClient } from '../../../../gateway/orchestrator/docker/docker-client.ts';
 import { DockerImages } from '../../../../gateway/orchestrator/docker/docker-images.ts';
+import { imageRun } from '../../../support/image-run.ts';
 import { makeFolder } from '../../../support/server.ts';
 
-const NAME = 'qinling-01900000-0000-7000-8000-000000000001-0';
-const RUN = {
-  invocationId: '01900000-0000-7000-8000-000000000001/0',
-  functionId: 'f',
-  image: 'team/tool:1',
-  args: undefined,
-  cpuMillicores: 100,
-  memoryBytes: 32 * 1024 * 1024,
-  timeoutMs: 60_000,
-};
+const NAME = 'qinling-01900000-0000-7000-8000-000000000001-2';
+const RUN = imageRun({ timeoutMs: 60_000 });
 
 type Respond = (response: ServerResponse) => void;
 

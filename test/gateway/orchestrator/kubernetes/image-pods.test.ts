@@ -3,18 +3,11 @@ import { EventEmitter, once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { ImagePods } from '../../../../gateway/orchestrator/kubernetes/image-pods.ts';
 import { FakeKubernetes, type Answer } from '../../../support/fake-kubernetes.ts';
+import { imageRun } from '../../../support/image-run.ts';
 
 const HOUR_MS = 3_600_000;
-const NAME = 'image-01900000-0000-7000-8000-000000000001-0';
-const RUN = {
-  invocationId: '01900000-0000-7000-8000-000000000001/0',
-  functionId: 'f',
-  image: 'team/tool:1',
-  args: undefined,
-  cpuMillicores: 100,
-  memoryBytes: 32 * 1024 * 1024,
-  timeoutMs: HOUR_MS,
-};
+const NAME = 'image-01900000-0000-7000-8000-000000000001-2';
+const RUN = imageRun({ timeoutMs: HOUR_MS });
 const OPTIONS = {
   namespace: 'qinling',
   imagePullPolicy: 'IfNotPresent',

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { ImageRun } from '../../../../gateway/orchestrator/image-runner.ts';
 import { imagePod } from '../../../../gateway/orchestrator/kubernetes/image-pod.ts';
 import {
   poolDeployment,
@@ -10,6 +9,7 @@ import {
   type PoolOptions,
 } from '../../../../gateway/orchestrator/kubernetes/pool-deployment.ts';
 import { workerPolicy } from '../../../../gateway/orchestrator/kubernetes/worker-policy.ts';
+import { imageRun } from '../../../support/image-run.ts';
 
 /** What operators and clusters see: a change of it is a change for them. */
 const golden = JSON.parse(
@@ -56,15 +56,7 @@ test('the Deployment of a pool is as it was agreed', () => {
 });
 
 test('the pod of an image function is as it was agreed', () => {
-  const run: ImageRun = {
-    invocationId: '01900000-0000-7000-8000-000000000001/2',
-    functionId: '0b1d3c8e-0000-4000-8000-000000000002',
-    image: 'team/tool:1',
-    args: ['one', 'two words'],
-    cpuMillicores: 200,
-    memoryBytes: 64 * MIB,
-    timeoutMs: 5_500,
-  };
+  const run = imageRun();
   assert.deepEqual(imagePod(run, options), golden['imagePod']);
   const ofImage = imagePod({ ...run, args: undefined }, { ...options, untrustedRuntimeClass: '' });
   assert.doesNotMatch(JSON.stringify(ofImage), /"args"|runtimeClassName/);
