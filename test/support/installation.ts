@@ -17,6 +17,8 @@ const POLL_MS = 200;
 const TEST_LIMIT_MS = 120_000;
 const { QINLING_TEST_KUBECTL, QINLING_TEST_IMAGE, QINLING_TEST_RUNTIME_IMAGE, QINLING_TEST_NGINX_IMAGE } = process.env;
 
+export const KUBECTL = QINLING_TEST_KUBECTL ?? 'kubectl';
+
 /** Gateway and agent, with a tag. */
 export const PRODUCT_IMAGE = QINLING_TEST_IMAGE ?? 'localhost/qinling:1';
 /** An image of an operator, with Python and a shell. */
@@ -109,7 +111,7 @@ export class Installation {
 
   /** How a command ends, in our namespace. */
   tryKubectl(...args: string[]): Promise<ProgramEnd> {
-    return runProgram(QINLING_TEST_KUBECTL ?? 'kubectl', ['--namespace', this.namespace, ...args]);
+    return runProgram(KUBECTL, ['--namespace', this.namespace, ...args]);
   }
 
   /** Right after a roll-out a service may refuse for a moment. An answer that we cannot read is one. */
