@@ -25,6 +25,12 @@ type PlainRoute = Pick<Route, 'handle'> & { readonly rule: RuleName | undefined 
 type PlainMatch = { readonly route: PlainRoute; readonly parameters: readonly string[] };
 
 /**
+ * A connection that is open at the end may have a request on its way: it gets its answer, because a client whose
+ * connection breaks off cannot tell whether the request was taken.
+ */
+const LATECOMERS_MS = 50;
+
+/**
  * Listens for HTTP and hands each request to its route; the door to uWebSockets.js for requests.
  *
  *   Closed --listen--> Listening --drain--> Draining (new requests get 503) --close--> Closed
@@ -38,6 +44,8 @@ export class HttpServer {
   #listenSocket: us_listen_socket | undefined;
   #port = 0;
   #isDraining = false;
+  /** Of HTTP; an upgraded one is none any more. */
+  #connectionCount = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(options: HttpServerOptions) {
@@ -45,6 +53,9 @@ export class HttpServer {
     this.#guard = options.guard ?? OPEN_GUARD;
     this.#routes = new RouteTable(options.routes);
     this.#app = uWS.App();
+    this.#app.filter((_res, change) => {
+      this.#connectionCount += Number(change);
+    });
     options.extend?.(this.#app);
     this.#app.any('/*', (res, req) => this.#onRequest(res, req));
   }
@@ -67,15 +78,20 @@ export class HttpServer {
     this.#port = uWS.us_socket_local_port(socket);
   }
 
-  /** Takes no new work; resolves when the open exchanges have ended, or after the time. */
+  /**
+   * Takes no new work, and says so to whoever asks for some; resolves when the open exchanges have ended, or after the
+   * time, and nobody is on the way any more.
+   */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
+    if (this.#open.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+        setTimeout(resolve, timeoutMs).unref();
+      });
+    }
     this.#stopListening();
-    if (this.#open.size === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-      setTimeout(resolve, timeoutMs).unref();
-    });
+    if (this.#connectionCount > 0) await new Promise((resolve) => setTimeout(resolve, LATECOMERS_MS));
   }
 
   /** Ends every connection. May be called twice. */

@@ -73,7 +73,7 @@ export async function executePatiently(
       assert.ok(response.headers.has('retry-after'));
     } catch (error) {
       const { code = '' } = ((error as Error).cause ?? {}) as { code?: string };
-      if (!NOT_TAKEN.has(code)) throw error;
+      if (!NOT_TAKEN.has(code)) throw new Error(`a call was lost: ${code}`, { cause: error });
     }
     await sleep(RETRY_MS);
   }

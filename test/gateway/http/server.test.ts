@@ -215,13 +215,29 @@ test('a draining server lets what runs end, and turns new work away', async (t) 
   third.request('HEAD /quick HTTP/1.1');
   assert.equal((await third.answer(true)).status, 503);
   assert.equal(await third.ended(), '');
-  await assert.rejects(fetch(`http://127.0.0.1:${port}/quick`), 'the port is closed');
+  const newcomer = await connect();
+  newcomer.request('GET /quick HTTP/1.1');
+  assert.equal((await newcomer.answer()).status, 503);
   assert.equal(isDrained, false);
 
   held[0]!.sendJson(200, 'done');
   assert.equal((await slow.answer()).text, '"done"');
   await drained;
   assert.equal(server.openExchanges, 0);
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/quick`), 'the port is closed');
+});
+
+test('a request that is on its way when a server ends is turned away in words', async (t) => {
+  const { server, connect } = await startHttpServer(t, [route('GET', '/quick', (exchange) => exchange.send(204))]);
+  const connection = await connect();
+  connection.request('GET /quick HTTP/1.1');
+  await connection.answer();
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const ended = server.drain(60_000).then(() => server.close());
+  connection.request('GET /quick HTTP/1.1');
+  assert.equal((await connection.answer()).status, 503);
+  t.mock.timers.runAll();
+  await ended;
 });
 
 test('draining waits no longer than it may', async (t) => {
