@@ -12,6 +12,7 @@ import { Api } from './api.ts';
 import { runProgram, type ProgramEnd } from './tools.ts';
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
+const TOKEN_REVIEW = 'qinling-gateway-token-review';
 const POLL_MS = 200;
 /** Long after what a test waits for should have come. */
 const TEST_LIMIT_MS = 120_000;
@@ -82,6 +83,7 @@ export class Installation {
   /** Does not wait: what is left goes in the background. */
   async remove(): Promise<void> {
     await this.kubectl('delete', 'namespace', this.namespace, '--wait=false', '--ignore-not-found');
+    await this.kubectl('delete', 'clusterrolebinding', this.#tokenReview, '--ignore-not-found');
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -174,6 +176,11 @@ export class Installation {
     return parts.join('\n\n');
   }
 
+  /** The one object that is in no namespace needs a name of its own, as in docs/kubernetes.md. */
+  get #tokenReview(): string {
+    return `${TOKEN_REVIEW}-${this.namespace}`;
+  }
+
   #pods(): string {
     return `/api/v1/namespaces/${this.namespace}/pods`;
   }
@@ -194,7 +201,13 @@ export class Installation {
       namespace: this.namespace,
       resources: overlays.map((overlay) => `../../../manifests/kubernetes/${overlay}`),
       images: [imageChange('qinling/qinling', PRODUCT_IMAGE), imageChange('nginxinc/nginx-unprivileged', NGINX_IMAGE)],
-      patches: [{ patch: JSON.stringify(patch) }],
+      patches: [
+        { patch: JSON.stringify(patch) },
+        {
+          target: { kind: 'ClusterRoleBinding', name: TOKEN_REVIEW },
+          patch: JSON.stringify([{ op: 'replace', path: '/metadata/name', value: this.#tokenReview }]),
+        },
+      ],
     };
     writeFileSync(join(this.#folder, 'kustomization.yaml'), JSON.stringify(kustomization));
   }
