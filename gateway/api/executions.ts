@@ -10,7 +10,7 @@ import { PROJECT_ARGUMENTS, type Operation, type QueryArguments } from './operat
 import { PAGING_ARGUMENTS, sendList } from './paging.ts';
 import { readProjectList } from './project-list.ts';
 import { readBody } from './resources/declaration.ts';
-import { EXECUTION, renderExecution } from './resources/execution.ts';
+import { EXECUTION, executionTexts, renderExecution } from './resources/execution.ts';
 
 const LIST_ARGUMENTS: QueryArguments = {
   function_id: { schema: { type: 'string' }, help: 'the function.', filter: 'functionId' },
@@ -98,7 +98,7 @@ export function executionRoutes(executions: Executions): Operation[] {
           waitMs === 0
             ? await executions.get(exchange.access, id)
             : await executions.wait(exchange.access, id, waitMs, exchange.signal);
-        exchange.send(200, renderExecution(record));
+        exchange.sendTexts(200, executionTexts(record));
       },
     },
     {
@@ -114,7 +114,7 @@ export function executionRoutes(executions: Executions): Operation[] {
       },
       handle: async (exchange) => {
         const record = await executions.redrive(exchange.access, parseUuid(exchange.parameters[0]));
-        exchange.send(200, renderExecution(record));
+        exchange.sendTexts(200, executionTexts(record));
       },
     },
     {
@@ -172,7 +172,7 @@ function answer(exchange: Exchange, error: QinlingError | undefined, call: Finis
   if (call === undefined) return exchange.sendError(error);
   if (call.isRepeated === true) exchange.setHeader('Idempotency-Replayed', 'true');
   if (call.timing !== undefined) exchange.setHeader('Server-Timing', serverTiming(call.timing));
-  exchange.send(201, renderExecution(call.record));
+  exchange.sendTexts(201, executionTexts(call.record));
 }
 
 function readRequest(body: Readonly<Record<string, unknown>>, key: string | undefined): NewExecution {

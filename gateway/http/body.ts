@@ -23,23 +23,30 @@ export function readBody(
   onEnd: (error: QinlingError | undefined, body: Buffer) => void,
 ): void {
   if ((head.contentLength ?? 0) > limitBytes) throw tooLarge(limitBytes);
-  let parts: Buffer[] | undefined;
+  let held: Buffer = NO_BODY;
   let bytes = 0;
   let isOver = false;
   source.onData((chunk, isLast) => {
     if (isOver) return;
+    const start = bytes;
     bytes += chunk.byteLength;
     if (bytes > limitBytes) {
       isOver = true;
       return onEnd(tooLarge(limitBytes), NO_BODY);
     }
     const view = Buffer.from(chunk); // no copy: valid in this call only
-    if (isLast) {
-      isOver = true;
-      return onEnd(undefined, parts === undefined ? view : Buffer.concat([...parts, view]));
-    }
-    (parts ??= []).push(Buffer.from(new Uint8Array(chunk)));
+    if (isLast && start === 0) return onEnd(undefined, view);
+    if (bytes > held.length) held = enlarged(held.subarray(0, start), Math.max(bytes, head.contentLength ?? 2 * bytes));
+    held.set(view, start);
+    if (isLast) onEnd(undefined, held.subarray(0, bytes));
   });
+}
+
+/** What was not written yet takes no memory. */
+function enlarged(held: Buffer, bytes: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(bytes);
+  larger.set(held);
+  return larger;
 }
 
 const NO_BODY = Buffer.alloc(0);

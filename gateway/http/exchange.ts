@@ -6,6 +6,7 @@ import { QinlingError } from '../errors.ts';
 import { mimeTypeOf, parseJsonObject, readBody, tooLarge, type BodyHead } from './body.ts';
 import { openBodyStream } from './body-stream.ts';
 import { HeldBody } from './held-body.ts';
+import { joinTexts, type EscapedText } from './json-texts.ts';
 import { PacedWriter } from './paced-writer.ts';
 import type { NativeResponse } from './server.ts';
 import { statusLine } from './status-line.ts';
@@ -191,6 +192,11 @@ export class Exchange {
       return this.#res.endWithoutBody();
     });
     this.#onEnd();
+  }
+
+  /** Hot. JSON in parts that may be long. */
+  sendTexts(status: number, texts: readonly (string | EscapedText)[]): void {
+    if (!this.isAnswered) this.send(status, joinTexts(texts));
   }
 
   sendJson(status: number, value: unknown): void {

@@ -1,6 +1,7 @@
 import type { Attempts } from '../../store/attempts.ts';
 import type { ExecutionRecord } from '../../store/store.ts';
 import { MAX_NAME_LENGTH, formatTime } from '../fields.ts';
+import { inJsonString, type EscapedText } from '../../http/json-texts.ts';
 import { parseInput, renderInput } from '../input.ts';
 import { COMMON, boolean, choice, integer, json, text, time, type Resource } from './declaration.ts';
 
@@ -57,20 +58,40 @@ export const EXECUTION = {
   },
 } as const satisfies Resource;
 
-/** Hot. JSON text of an execution: what the language host wrote is spliced in unread, inside of JSON strings. */
+/** JSON text of an execution. */
 export function renderExecution(record: ExecutionRecord): string {
-  const { output, functionAlias, description, updatedAt } = record;
-  const escaped = output === null ? null : JSON.stringify(output).slice(1, -1); // once, for both places
-  const early = escaped === null ? 'null' : `"{\\"result\\": ${escaped}}"`;
-  return (
+  return executionTexts(record).join('');
+}
+
+/** Hot. The same in parts: what the language host wrote is spliced in unread, inside of JSON strings. */
+export function executionTexts(record: ExecutionRecord): (string | EscapedText)[] {
+  const { output, durationSeconds, functionAlias, description, updatedAt } = record;
+  const start =
     `{"id":"${record.id}","function_id":"${record.functionId}","function_version":${record.functionVersion},` +
     `"function_alias":${jsonOrNull(functionAlias)},"description":${jsonOrNull(description)},` +
-    `"status":"${record.status}","sync":${record.isSync},"input":${jsonOrNull(renderInput(record.input))},` +
-    `"result":${renderResult(escaped, record.durationSeconds)},"output":${early},` +
-    `"project_id":${JSON.stringify(record.projectId)},"created_at":"${formatTime(record.createdAt)}",` +
+    `"status":"${record.status}","sync":${record.isSync},"input":`;
+  const shown = renderInput(record.input);
+  const [quote, input] = shown === null ? ['', 'null'] : ['"', inJsonString(shown)];
+  const end =
+    `,"project_id":${JSON.stringify(record.projectId)},"created_at":"${formatTime(record.createdAt)}",` +
     `"updated_at":${updatedAt === null ? 'null' : `"${formatTime(updatedAt)}"`}` +
-    (record.attempts === null ? '}' : `${renderAttempts(record, record.attempts)}}`)
-  );
+    (record.attempts === null ? '}' : `${renderAttempts(record, record.attempts)}}`);
+  const duration = durationSeconds === null ? '' : `\\"duration\\": ${pythonFloat(durationSeconds)}`;
+  if (output === null) {
+    const result = duration === '' ? 'null' : `"{${duration}}"`;
+    return [start + quote, input, `${quote},"result":${result},"output":null${end}`];
+  }
+  const escaped = inJsonString(output); // once, for both places
+  const afterOutput = duration === '' ? '' : `, ${duration}`;
+  return [
+    start + quote,
+    input,
+    `${quote},"result":"{\\"output\\": `,
+    escaped,
+    `${afterOutput}}","output":"{\\"result\\": `,
+    escaped,
+    `}"${end}`,
+  ];
 }
 
 function jsonOrNull(value: string | null): string {
@@ -81,14 +102,6 @@ function renderAttempts({ status, isStarted }: ExecutionRecord, { number, dueAt 
   const isBegun = isStarted || status !== 'running';
   const due = dueAt === null ? '' : `,"next_attempt_at":"${formatTime(dueAt)}"`;
   return `,"attempts":${isBegun ? number : number - 1}${due}`;
-}
-
-/** `escaped`: the output as it stands inside of a JSON string. */
-function renderResult(escaped: string | null, durationSeconds: number | null): string {
-  if (escaped === null && durationSeconds === null) return 'null';
-  const output = escaped === null ? '' : `\\"output\\": ${escaped}`;
-  if (durationSeconds === null) return `"{${output}}"`;
-  return `"{${output}${output === '' ? '' : ', '}\\"duration\\": ${pythonFloat(durationSeconds)}}"`;
 }
 
 /** A duration as Python prints a float of three decimals. */
