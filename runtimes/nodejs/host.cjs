@@ -103,20 +103,31 @@ class Fields {
   }
 }
 
-/** Calls back with the frames of a socket. */
+/** Calls back with the frames of a socket. Parts of a long one are put together once, when it is complete. */
 function readFrames(socket, onFrame) {
-  let rest = EMPTY;
+  let parts = [];
+  let heldBytes = 0;
+  let neededBytes = 4;
   socket.on('data', (chunk) => {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    parts.push(chunk);
+    heldBytes += chunk.length;
+    if (heldBytes < neededBytes) return;
+    let rest = parts.length === 1 ? chunk : Buffer.concat(parts, heldBytes);
+    neededBytes = 4;
     while (rest.length >= 4) {
       const length = rest.readUInt32BE(0);
       if (length < 1 || length > MAX_FRAME_BYTES) return socket.destroy();
-      if (rest.length < 4 + length) break;
+      if (rest.length < 4 + length) {
+        neededBytes = 4 + length;
+        break;
+      }
       const fields = new Fields(rest.subarray(5, 4 + length));
       const kind = rest[4];
       rest = rest.subarray(4 + length);
       onFrame(kind, fields);
     }
+    parts = rest.length === 0 ? [] : [rest];
+    heldBytes = rest.length;
   });
 }
 
@@ -528,16 +539,46 @@ function toJson(value) {
   return json ?? 'null';
 }
 
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
 const BEYOND_ASCII = /[\u0080-\uffff]/g;
-const STRING_OR_SEPARATOR = /"(?:[^"\\]|\\.)*"|[,:]/g;
 
-/** JSON text with Python's separators, ASCII only: clients of the original compare such texts. */
+/**
+ * JSON text with Python's separators, ASCII only: clients of the original compare such texts. By hand, because a regular
+ * expression that steps over strings runs out of stack at 16 MB, and takes twice the time.
+ */
 function pythonStyle(json) {
-  const hasSeparators = json[0] === '{' || json[0] === '[';
-  const spaced = hasSeparators
-    ? json.replace(STRING_OR_SEPARATOR, (token) => (token === ',' ? ', ' : token === ':' ? ': ' : token))
-    : json;
-  return spaced.replace(BEYOND_ASCII, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return spaced(json).replace(BEYOND_ASCII, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function spaced(json) {
+  let result = '';
+  let start = 0; // of what was not copied yet
+  for (let position = 0; position < json.length; position++) {
+    const code = json.charCodeAt(position);
+    if (code === QUOTE) {
+      position = endOfString(json, position);
+    } else if (code === COMMA || code === COLON) {
+      result += `${json.slice(start, position + 1)} `;
+      start = position + 1;
+    }
+  }
+  return start === 0 ? json : result + json.slice(start);
+}
+
+/** The position of the quote that ends the string that begins at `start`. */
+function endOfString(json, start) {
+  let end = json.indexOf('"', start + 1);
+  while (isEscaped(json, end)) end = json.indexOf('"', end + 1);
+  return end;
+}
+
+function isEscaped(json, position) {
+  let first = position;
+  while (json.charCodeAt(first - 1) === BACKSLASH) first--;
+  return (position - first) % 2 === 1;
 }
 
 function jsonText(value) {

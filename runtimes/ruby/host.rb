@@ -447,8 +447,8 @@ module QinlingHost
     end
 
     # JSON text with Python's separators, ASCII only: clients of the original compare such texts.
-    def python_style(json)
-      spaced = json.gsub(/"(?:[^"\\]|\\.)*"|[,:]/) { |token| token == ',' || token == ':' ? "#{token} " : token }
+    def python_style(json) # possessive: with a way back from each character a long string takes 40 times its memory
+      spaced = json.gsub(/"(?:[^"\\]++|\\.)*+"|[,:]/) { |token| token == ',' || token == ':' ? "#{token} " : token }
       spaced.gsub(/[^\x00-\x7f]/) { |character| character.encode('UTF-16BE').unpack('n*').map { |unit| format('\\u%04x', unit) }.join }
     end
   end

@@ -106,6 +106,13 @@ export function resultPromises(rig: () => Rig): void {
     assert.equal(valueOf(await rig().run(t, 'main.echo', { value })), value);
   });
 
+  test('as large a result as the gateway may allow goes through, inside of an object', async (t) => {
+    const limits = { maxOutputBytes: 32 * 1024 * KIB, memoryBytes: 1024 * 1024 * KIB };
+    const subject = await rig().load(t, 'main.echo', limits);
+    const value = { text: 'ab'.repeat(15 * 1024 * KIB) };
+    assert.deepEqual(valueOf(await subject.invoke({ value })), value);
+  });
+
   for (const [what, entry, text] of [
     ['without a dot', 'main', /main/],
     ['of an unknown module', 'nothing_there.main', /nothing_there/],
