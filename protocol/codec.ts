@@ -1,5 +1,6 @@
 import { Packr } from 'msgpackr';
 import { Kind, type Message } from './message.ts';
+import { encodeInvoke, encodeResult } from './hot-messages.ts';
 import { BATCH_BYTES } from './limits.ts';
 
 /**
@@ -93,14 +94,8 @@ export class ProtocolError extends Error {}
 
 /** Hot. One message as msgpack bytes; frames are these bytes one after the other. */
 export function encodeMessage(message: Message): Buffer {
-  if (message.kind === Kind.Invoke) {
-    const { slot, worker, executionId, timeoutMs, input } = message;
-    return packr.pack([Kind.Invoke, slot, worker, executionId, timeoutMs, input]);
-  }
-  if (message.kind === Kind.Result) {
-    const { slot, outcome, durationMicros, output, log, isLogCut } = message;
-    return packr.pack([Kind.Result, slot, outcome, durationMicros, output, log, isLogCut]);
-  }
+  if (message.kind === Kind.Invoke) return encodeInvoke(message);
+  if (message.kind === Kind.Result) return encodeResult(message);
   const fields = message as unknown as Record<string, unknown>;
   return packr.pack([message.kind, ...FIELDS[message.kind].map((name) => fields[name])]);
 }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { Packr } from 'msgpackr';
 import { FrameBatch, ProtocolError, decodeFrame, encodeMessage } from '../../protocol/codec.ts';
-import { Kind, describeMessage, type Message } from '../../protocol/message.ts';
+import { Kind, Outcome, describeMessage, type Message } from '../../protocol/message.ts';
 import { samples } from './samples.ts';
 
 const goldenFile = new URL('../../../test/protocol/golden.json', import.meta.url);
@@ -27,6 +28,37 @@ describe('codec', () => {
       assert.deepEqual(plain(decoded!), plain(message));
     });
   }
+
+  test('Invoke and Result of any numbers, texts and bytes are what msgpackr makes of them', () => {
+    const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+    const count = fc.oneof(fc.nat(300), fc.nat(70_000), fc.nat(2 ** 31 - 1), fc.integer({ min: 0, max: 2 ** 32 - 1 }));
+    const bytes = fc.oneof(
+      fc.uint8Array(),
+      fc.integer({ min: 200, max: 70_000 }).map((length) => new Uint8Array(length)),
+    );
+    const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.uuid());
+    const invoke = fc.record({ slot: count, worker: count, executionId: text, timeoutMs: count, input: bytes });
+    const result = fc.record({
+      slot: count,
+      outcome: fc.constantFrom(...Object.values(Outcome)),
+      durationMicros: count,
+      output: bytes,
+      log: bytes,
+      isLogCut: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(invoke, result, (invokeFields, resultFields) => {
+        for (const message of [
+          { kind: Kind.Invoke, ...invokeFields },
+          { kind: Kind.Result, ...resultFields },
+        ] as Message[]) {
+          assert.deepEqual(encodeMessage(message), Buffer.from(packr.pack(Object.values(message))));
+        }
+      }),
+    );
+    const slow = { kind: Kind.Invoke, ...samples.Invoke, timeoutMs: 2 ** 40 } as Message;
+    assert.deepEqual(decodeFrame(encodeMessage(slow)), [slow]);
+  });
 
   test('a frame of several messages keeps their order', () => {
     const messages = Object.values(samples);
