@@ -2,6 +2,7 @@ import { RecentDurations, STALL_MS } from '../../protocol/recent-durations.ts';
 import type { Seat, SeatOwner } from '../link/seat.ts';
 import type { Call } from './call.ts';
 import type { Target } from './target.ts';
+import { GrowthCheck } from './growth-check.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 /** A target, the workers that serve it, and the calls that wait for one of them. */
@@ -21,6 +22,7 @@ export class Binding implements SeatOwner {
   /** No longer in the table: its workers are given back when its last call has ended. */
   isRetired = false;
   readonly durations = new RecentDurations();
+  readonly growthCheck = new GrowthCheck();
 
   constructor(target: Target, concurrency: number) {
     this.target = target;

@@ -109,6 +109,7 @@ export class Invoker implements CallHandler, PlacementListener {
     if (durationMs !== undefined) {
       seat.lastMoveMs = performance.now();
       binding.durations.record(durationMs, seat.lastMoveMs);
+      binding.growthCheck.ended();
     }
     if (seat.isYielding && seat.inFlight === 0) {
       this.#placement.release(binding, seat);
@@ -254,7 +255,10 @@ export class Invoker implements CallHandler, PlacementListener {
     const sinceMs = binding.line.peek()?.acceptedAtMs ?? nowMs;
     if (binding.durations.expectedMs(Math.max(1, turns), sinceMs, nowMs) < GROWTH_WAIT_MS) return;
     const { meanMs } = binding.durations;
-    const wanted = meanMs > 0 && meanMs < GROWTH_WAIT_MS ? 1 : Math.ceil(binding.line.length / concurrency);
+    const areShort = meanMs > 0 && meanMs < GROWTH_WAIT_MS;
+    const isAwaited = binding.line.peek()?.deadlineMs !== Number.POSITIVE_INFINITY;
+    if (areShort && !isAwaited && !binding.growthCheck.mayGrow(binding.seats.length, nowMs)) return;
+    const wanted = areShort ? 1 : Math.ceil(binding.line.length / concurrency);
     for (let count = binding.placing; count < wanted && !this.#placement.isHungry(binding); count++) {
       this.#placement.place(binding, nowMs);
     }
@@ -265,8 +269,12 @@ export class Invoker implements CallHandler, PlacementListener {
     const nowMs = performance.now();
     for (const binding of this.#watched) {
       this.#refuseLate(binding, nowMs);
-      if (binding.line.length > 0) this.#grow(binding, nowMs);
-      else if (!binding.isRetired) this.#watched.delete(binding);
+      if (binding.line.length > 0) {
+        this.#grow(binding, nowMs);
+        continue;
+      }
+      binding.growthCheck.reset();
+      if (!binding.isRetired) this.#watched.delete(binding);
       else this.#releaseIfIdle(binding);
     }
   }

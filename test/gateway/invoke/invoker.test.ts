@@ -116,6 +116,24 @@ describe('invoker', () => {
     assert.equal(binds(agent).length, 1);
   });
 
+  test('a long line of short calls that nobody awaits takes its workers one by one, to see whether they help', async (t) => {
+    const { agent, invoke } = open(t, { hello: { workerCount: 16 } });
+    invoke();
+    await until(() => agent.invokes.length === 1);
+    agent.result(agent.invokes[0]!, Outcome.Returned, '1', 1_000);
+    const begunAtMs = performance.now();
+    for (let n = 0; n < 5_000; n++) invoke('f', Number.POSITIVE_INFINITY);
+    let ended = 1;
+    const processor = setInterval(() => {
+      for (const message of agent.invokes.slice(ended, ended + 5)) agent.result(message, Outcome.Returned, '1', 1_000);
+      ended = Math.min(ended + 5, agent.invokes.length);
+    }, 2);
+    t.after(() => clearInterval(processor));
+    await until(() => ended >= 1_500);
+    const most = 2 + (performance.now() - begunAtMs) / 200;
+    assert.ok(binds(agent).length <= most, `${binds(agent).length} workers, at most ${most}`);
+  });
+
   test('calls are not sent behind those that turn out to take long, nor sent there again when they come back', async (t) => {
     const { agent, invoke } = open(t);
     invoke();
