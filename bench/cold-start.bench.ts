@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { resultOf } from '../test/support/api.ts';
+import { zipOf } from '../test/support/zip.ts';
 import { percentile, spreadOf } from './harness.ts';
-import { ANSWER, HELLO, INPUT, LANGUAGES, callBody } from './hello.ts';
-import { HttpClient, jsonBody } from './http-client.ts';
-import { Product } from './product.ts';
+import { ANSWER, HELLO, LANGUAGES, callBody } from './hello.ts';
+import { HttpClient, formBody, jsonBody, type Body } from './http-client.ts';
+import { CPU_MILLICORES, Product } from './product.ts';
 import { Asked, type Question, type QuestionOptions } from './question.ts';
 import type { Goal, Row, Table } from './table.ts';
 
@@ -100,40 +100,52 @@ function makeKinds(): Kind[] {
 
 async function measureInTurn(product: Product, kinds: readonly Kind[], { functions }: Size): Promise<Measured[]> {
   const measured = kinds.map((kind): Measured => ({ kind, starts: [] }));
-  for (let round = -WARM_UPS; round < functions; round++) {
-    for (const { kind, starts } of measured) {
-      const start = await measure(product, kind);
-      if (round >= 0) starts.push(start);
+  const client = new HttpClient();
+  try {
+    for (let round = -WARM_UPS; round < functions; round++) {
+      for (const { kind, starts } of measured) {
+        const start = await measure(product, client, await packageForm(product, kind, round));
+        if (round >= 0) starts.push(start);
+      }
     }
+  } finally {
+    client.close();
   }
   return measured;
 }
 
-async function measure(product: Product, { language, files, memorySize }: Kind): Promise<ColdStart> {
+/** A package that was never seen before, as it goes over the wire. */
+async function packageForm({ api }: Product, { language, files, memorySize }: Kind, round: number): Promise<Body> {
+  return formBody({
+    runtime_id: (await api.findRuntime(language))!,
+    code: '{"source": "package"}',
+    memory_size: String(memorySize),
+    cpu: String(CPU_MILLICORES),
+    package: zipOf({ ...files, 'round.txt': String(round) }),
+  });
+}
+
+async function measure(product: Product, client: HttpClient, form: Body): Promise<ColdStart> {
   await sleep(REFILL_MS);
   const begunAtMs = performance.now();
-  const { id } = await product.createFunction({ runtime: language, files, memorySize });
+  const answer = await client.ask('POST', `${product.url}/v1/functions`, 201, form);
   const uploadedAtMs = performance.now();
-  await call(product, id);
+  const { id } = JSON.parse(answer.toString()) as { id: string };
+  await call(product, client, id);
   const answeredAtMs = performance.now();
-  await release(product, id);
+  await client.ask('POST', `${product.url}/v1/functions/${id}/detach`, 202);
   await sleep(REFILL_MS);
   const releasedAtMs = performance.now();
-  await call(product, id);
+  await call(product, client, id);
   const bindMs = performance.now() - releasedAtMs;
   await product.delete(id); // as the next one would else wait for a free worker
   return { uploadMs: uploadedAtMs - begunAtMs, firstCallMs: answeredAtMs - uploadedAtMs, bindMs };
 }
 
-async function call({ api }: Product, functionId: string): Promise<void> {
-  const { output } = resultOf(await api.execute(functionId, INPUT));
-  if (output !== ANSWER) throw new Error(`the function returned ${JSON.stringify(output)}`);
-}
-
-/** Its workers are given back. */
-async function release({ api }: Product, functionId: string): Promise<void> {
-  const { status, text } = await api.request('POST', `/v1/functions/${functionId}/detach`);
-  if (status !== 202) throw new Error(text);
+async function call(product: Product, client: HttpClient, functionId: string): Promise<void> {
+  const body = { ...jsonBody({}), bytes: Buffer.from(callBody(functionId)) };
+  const answer = await client.ask('POST', product.executionsUrl, 201, body);
+  if (!answer.includes(ANSWER)) throw new Error(answer.toString().slice(0, 500));
 }
 
 /** For each language: how long each of the functions took that were called at the same time, in every burst. */
@@ -158,11 +170,8 @@ async function measureBurst(product: Product, language: string, clients: readonl
   const begunAtMs = performance.now();
   const durations = await Promise.all(
     clients.map(async (client, at) => {
-      const body = { ...jsonBody({}), bytes: Buffer.from(callBody(ids[at]!)) };
-      const answer = await client.ask('POST', product.executionsUrl, 201, body);
-      const durationMs = performance.now() - begunAtMs;
-      if (!answer.includes(ANSWER)) throw new Error(answer.toString().slice(0, 500));
-      return durationMs;
+      await call(product, client, ids[at]!);
+      return performance.now() - begunAtMs;
     }),
   );
   for (const id of ids) await product.delete(id);
