@@ -1,5 +1,4 @@
-import { mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqliteStore } from '../../gateway/store/sqlite/sqlite-store.ts';
@@ -10,35 +9,35 @@ interface Cleaner {
   after(cleanUp: () => Promise<void> | void): void;
 }
 
-/** The path of a database file that is not there yet; its folder goes when the test is over. */
-export function databasePath(cleaner: Cleaner): string {
+const folders: string[] = [];
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/**
+ * The path of a database file that is not there yet. Its folder goes with this process: what a test registers runs in the
+ * order in which it was registered, so that stores opened on the path would be closed after the folder is gone; and where
+ * timers are mocked, the removal of a folder that is not empty yet would wait for ever.
+ */
+export function databasePath(): string {
   const folder = mkdtempSync(join(tmpdir(), 'qinling-store-'));
-  cleaner.after(() => remove(folder));
+  folders.push(folder);
   return join(folder, 'qinling.sqlite');
 }
 
-/** A real, empty store, gone when the test is over. */
+/** A real, empty store, closed when the test is over. */
 export async function openThrowAwayStore(cleaner: Cleaner): Promise<Store> {
-  const folder = mkdtempSync(join(tmpdir(), 'qinling-store-'));
-  const store = await openSqliteStore({ path: join(folder, 'qinling.sqlite'), synchronous: 'normal' });
-  cleaner.after(async () => {
-    await store.close();
-    await remove(folder);
-  });
+  const store = await openSqliteStore({ path: databasePath(), synchronous: 'normal' });
+  cleaner.after(() => store.close());
   return store;
 }
 
-/** Opens real stores of several gateways on the same records; all are gone when the test is over. */
+/** Opens real stores of several gateways on the same records; all are closed when the test is over. */
 export function openSharedStores(cleaner: Cleaner): (gatewayId: string) => Promise<Store> {
-  const path = databasePath(cleaner); // its folder goes last: what is registered first is cleaned up last
+  const path = databasePath();
   return async (gatewayId) => {
     const store = await openSqliteStore({ path, synchronous: 'normal', gatewayId });
     cleaner.after(() => store.close());
     return store;
   };
-}
-
-/** SQLite may be about to remove files of its own. Looks again what is there, which the synchronous one does not. */
-function remove(folder: string): Promise<void> {
-  return rm(folder, { recursive: true, force: true, maxRetries: 10 });
 }

@@ -9,7 +9,7 @@ const ROUND_MS = 1_000;
 
 /** A watch over a store, beside another store on the same database; `round` lets it look once. */
 async function openRig(t: TestContext) {
-  const path = databasePath(t);
+  const path = databasePath();
   const open = async () => {
     const store = await openSqliteStore({ path, synchronous: 'normal' });
     t.after(() => store.close());

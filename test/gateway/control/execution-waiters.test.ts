@@ -93,7 +93,7 @@ describe('long poll', () => {
   });
 
   test('an execution that another process ends is seen', async (t) => {
-    const path = databasePath(t);
+    const path = databasePath();
     const [one, two] = [
       await openSqliteStore({ path, synchronous: 'normal' }),
       await openSqliteStore({ path, synchronous: 'normal' }),

@@ -169,7 +169,7 @@ describe('idempotency keys', () => {
 
 describe('idempotency keys and other processes', () => {
   test('after a restart a request that may have run is answered with what became of it', async (t) => {
-    const path = databasePath(t);
+    const path = databasePath();
     const { store, rig: before } = await openProcess(t, path);
     const functionId = await before.addFunction();
     const answer = before.create(functionId, KEYED);
@@ -186,7 +186,7 @@ describe('idempotency keys and other processes', () => {
   });
 
   test('an accepted request is the same execution after a restart', async (t) => {
-    const path = databasePath(t);
+    const path = databasePath();
     const { store, rig: before } = await openProcess(t, path, { isAgentAway: true });
     const functionId = await before.addFunction();
     const { record } = await before.create(functionId, LATER);
@@ -200,7 +200,7 @@ describe('idempotency keys and other processes', () => {
   });
 
   test('a request that another process runs is answered when that has ended', async (t) => {
-    const path = databasePath(t);
+    const path = databasePath();
     const { rig: one } = await openProcess(t, path, { returnGraceMs: 600_000 });
     const { rig: two } = await openProcess(t, path, { returnGraceMs: 600_000 });
     const functionId = await one.addFunction();
@@ -218,7 +218,7 @@ describe('idempotency keys and other processes', () => {
   });
 
   test('of two processes that get a request together one runs it', async (t) => {
-    const path = databasePath(t);
+    const path = databasePath();
     const rigs: ExecutionsRig[] = [];
     for (let count = 0; count < 2; count++) rigs.push((await openProcess(t, path, { returnGraceMs: 600_000 })).rig);
     const functionId = await rigs[0]!.addFunction();

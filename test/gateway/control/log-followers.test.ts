@@ -178,7 +178,7 @@ describe('following a log', () => {
   });
 
   test('the log of a run that an agent brought from an earlier process is followed', async (t) => {
-    const path = databasePath(t);
+    const path = databasePath();
     const before = await openSqliteStore({ path, synchronous: 'normal' });
     const record = executionRecord({ isSync: false });
     await before.executions.insert(record, null);
@@ -198,7 +198,7 @@ describe('following a log', () => {
   });
 
   test('the log of a run of another process comes when it is final', async (t) => {
-    const path = databasePath(t);
+    const path = databasePath();
     const [one, two] = [
       await openSqliteStore({ path, synchronous: 'normal' }),
       await openSqliteStore({ path, synchronous: 'normal' }),

@@ -188,7 +188,7 @@ describe('retries', () => {
 
 describe('retries and restarts', () => {
   test('an attempt that waits outlives the process, and starts once in the next', async (t) => {
-    const path = databasePath(t);
+    const path = databasePath();
     const { rig: before, kill } = await openProcess(t, path);
     const functionId = await before.addFunction({ ...AT_ONCE, backoffSeconds: 5 }); // the first process ends before
     const { id } = await before.createLater(functionId);
@@ -208,7 +208,7 @@ describe('retries and restarts', () => {
   });
 
   test('an attempt that was under way when the process ended counts, and the next follows', async (t) => {
-    const path = databasePath(t);
+    const path = databasePath();
     const { rig: before, kill } = await openProcess(t, path);
     const functionId = await before.addFunction(AT_ONCE);
     const { id } = await before.createLater(functionId);
@@ -223,7 +223,7 @@ describe('retries and restarts', () => {
   });
 
   test('an agent that outlives the process brings the end of its attempt, and the next follows a failure', async (t) => {
-    const path = databasePath(t);
+    const path = databasePath();
     const { rig: before, kill } = await openProcess(t, path);
     const functionId = await before.addFunction(AT_ONCE);
     const { id } = await before.createLater(functionId);

@@ -7,7 +7,7 @@ import { databasePath } from '../../../support/throw-away-store.ts';
 
 /** Two stores on one database, as two gateways have them. */
 async function openTwo(t: TestContext): Promise<[Store, Store]> {
-  const path = databasePath(t);
+  const path = databasePath();
   const open = async () => {
     const store = await openSqliteStore({ path, synchronous: 'normal' });
     t.after(() => store.close());

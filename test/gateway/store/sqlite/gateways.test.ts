@@ -6,7 +6,7 @@ import { executionRecord } from '../../../support/store-records.ts';
 import { databasePath } from '../../../support/throw-away-store.ts';
 
 test('running executions of a version that knew one gateway only are nobody’s, until one takes them over', async (t) => {
-  const path = databasePath(t);
+  const path = databasePath();
   const records = [executionRecord(), executionRecord({ isSync: false, isStarted: false })];
   const before = await openSqliteStore({ path, synchronous: 'normal', gatewayId: 'before' });
   for (const record of records) await before.executions.insert(record, null);

@@ -149,7 +149,7 @@ interface Opened {
 }
 
 function open(t: TestContext, longestWaitMs?: number): Opened {
-  const path = databasePath(t);
+  const path = databasePath();
   const database = openDatabase({ path, synchronous: 'normal' });
   database.exec('CREATE TABLE numbers (number INTEGER PRIMARY KEY)');
   database.close();

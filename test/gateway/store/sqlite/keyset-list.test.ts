@@ -146,7 +146,7 @@ function openList(t: TestContext) {
 
 /** A database without tables, which keeps what is prepared. */
 function openEmpty(t: TestContext) {
-  const database = openDatabase({ path: databasePath(t), synchronous: 'normal' });
+  const database = openDatabase({ path: databasePath(), synchronous: 'normal' });
   t.after(() => database.close());
   const statements: string[] = [];
   const prepare = database.prepare.bind(database);

@@ -16,7 +16,7 @@ import { databasePath } from '../../../support/throw-away-store.ts';
 const OPEN_STORE = fileURLToPath(new URL('./open-store.js', import.meta.url));
 
 test('a database is brought up to date once, and keeps its records', async (t) => {
-  const path = databasePath(t);
+  const path = databasePath();
   const record = finalRecord();
   const first = await openSqliteStore({ path, synchronous: 'full' });
   await first.executions.insert(record, null);
@@ -29,7 +29,7 @@ test('a database is brought up to date once, and keeps its records', async (t) =
 });
 
 test('processes that open a new database at the same time all can use it', async (t) => {
-  const path = databasePath(t);
+  const path = databasePath();
   const children = Array.from({ length: 4 }, (_, number) =>
     spawn(process.execPath, [OPEN_STORE, path, String(number)], { stdio: ['pipe', 'pipe', 'inherit'] }),
   );
@@ -72,8 +72,8 @@ test('a migration that fails leaves nothing behind and is applied when it was me
   assert.deepEqual(database.prepare('SELECT number FROM things').all(), []);
 });
 
-test('a database of a newer version is refused by name of what it has', async (t) => {
-  const path = databasePath(t);
+test('a database of a newer version is refused by name of what it has', async () => {
+  const path = databasePath();
   const store = await openSqliteStore({ path, synchronous: 'normal' });
   await store.close();
   const database = openDatabase({ path, synchronous: 'normal' });
@@ -94,8 +94,8 @@ test('a migration that was edited after it was applied is refused', (t) => {
   assert.throws(() => migrate(database, folder), /0001-init\.sql was edited after it was applied/);
 });
 
-test('a file that is no database is refused', async (t) => {
-  const path = databasePath(t);
+test('a file that is no database is refused', async () => {
+  const path = databasePath();
   writeFileSync(path, 'not a database '.repeat(1_000));
 
   await assert.rejects(openSqliteStore({ path, synchronous: 'normal' }), /not a database/);

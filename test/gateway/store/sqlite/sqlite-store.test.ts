@@ -13,7 +13,7 @@ const INSERT_UNTIL_KILLED = fileURLToPath(new URL('./insert-until-killed.js', im
 const MIB = 1024 * 1024;
 
 test('an execution whose promise resolved is there after the process was killed', async (t) => {
-  const path = databasePath(t);
+  const path = databasePath();
   const child = spawn(process.execPath, [INSERT_UNTIL_KILLED, path], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
   const ended = once(child, 'close');
@@ -34,7 +34,7 @@ test('an execution whose promise resolved is there after the process was killed'
 });
 
 test('the write-ahead log does not grow for ever while the store is written', async (t) => {
-  const path = databasePath(t);
+  const path = databasePath();
   const faults: unknown[] = [];
   const store = await openSqliteStore({ path, synchronous: 'normal', onFault: (fault) => faults.push(fault) });
   t.after(() => store.close());
@@ -56,8 +56,8 @@ test('the write-ahead log does not grow for ever while the store is written', as
   assert.deepEqual(faults, []);
 });
 
-test('closing folds the write-ahead log into the database', async (t) => {
-  const path = databasePath(t);
+test('closing folds the write-ahead log into the database', async () => {
+  const path = databasePath();
   const store = await openSqliteStore({ path, synchronous: 'normal' });
   await store.executions.insert(finalRecord(), null);
 
