@@ -16,6 +16,9 @@ const JSON_TYPE = 'application/json';
 /** What a form may hold beside its files. */
 const FORM_MARGIN_BYTES = 8 * 1024 * 1024;
 
+/** Of a request that is turned away. */
+const AWAITED_BYTES = 1024 * 1024;
+
 /** What an exchange copies of a request, because the native one is dead after its callback. */
 export interface RequestHead extends BodyHead {
   readonly method: string;
@@ -173,9 +176,17 @@ export class Exchange {
     this.#headers.push([name, value]);
   }
 
-  /** Has the connection end with the answer. */
-  closeConnection(): void {
+  /**
+   * Answers with an error and ends the connection, when the request has come to its end: where bytes are left unread, a
+   * client may see its connection reset, and not the answer. One that sends much is not waited for.
+   */
+  turnAway(error: QinlingError): void {
     this.#closesConnection = true;
+    try {
+      readBody(this.#res, this.head, AWAITED_BYTES, () => this.sendError(error));
+    } catch {
+      this.sendError(error);
+    }
   }
 
   /** Hot. The one answer. A body is JSON where no other type is named; no body has no type. */

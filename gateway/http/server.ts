@@ -25,8 +25,8 @@ type PlainRoute = Pick<Route, 'handle'> & { readonly rule: RuleName | undefined 
 type PlainMatch = { readonly route: PlainRoute; readonly parameters: readonly string[] };
 
 /**
- * A connection that is open at the end may have a request on its way: it gets its answer, because a client whose
- * connection breaks off cannot tell whether the request was taken.
+ * Connections that are open at the end may have requests on their way: they get an answer, because a client whose
+ * connection breaks off cannot tell whether its request was taken. When none came for so long, there are none.
  */
 const LATECOMERS_MS = 50;
 
@@ -46,6 +46,7 @@ export class HttpServer {
   #isDraining = false;
   /** Of HTTP; an upgraded one is none any more. */
   #connectionCount = 0;
+  #turnedAwayCount = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(options: HttpServerOptions) {
@@ -91,7 +92,10 @@ export class HttpServer {
       });
     }
     this.#stopListening();
-    if (this.#connectionCount > 0) await new Promise((resolve) => setTimeout(resolve, LATECOMERS_MS));
+    for (let before = -1; before !== this.#turnedAwayCount && this.#connectionCount > 0;) {
+      before = this.#turnedAwayCount;
+      await new Promise((resolve) => setTimeout(resolve, LATECOMERS_MS));
+    }
   }
 
   /** Ends every connection. May be called twice. */
@@ -165,8 +169,9 @@ export class HttpServer {
     const { cors } = this.#options;
     const origin = headers.get('origin') ?? '';
     if (this.#isDraining) {
-      exchange.closeConnection();
-      throw shuttingDown();
+      this.#turnedAwayCount++;
+      exchange.turnAway(shuttingDown());
+      return false;
     }
     const refusal = cors.refuse(method, path, headers);
     if (refusal !== undefined) throw new QinlingError('NOT_ALLOWED', refusal);
