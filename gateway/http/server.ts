@@ -91,6 +91,7 @@ export class HttpServer {
         setTimeout(resolve, timeoutMs).unref();
       });
     }
+    await new Promise(setImmediate); // what waits to be accepted is, just before: the rest would be reset
     this.#stopListening();
     for (let before = -1; before !== this.#turnedAwayCount && this.#connectionCount > 0;) {
       before = this.#turnedAwayCount;
