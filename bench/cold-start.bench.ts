@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { zipOf } from '../test/support/zip.ts';
 import { percentile, spreadOf } from './harness.ts';
 import { ANSWER, HELLO, LANGUAGES, callBody } from './hello.ts';
-import { HttpClient, formBody, jsonBody, type Body } from './http-client.ts';
+import { HttpClient, formBody, jsonTextBody, type Body } from './http-client.ts';
 import { CPU_MILLICORES, Product } from './product.ts';
 import { Asked, type Question, type QuestionOptions } from './question.ts';
 import type { Goal, Row, Table } from './table.ts';
@@ -143,8 +143,7 @@ async function measure(product: Product, client: HttpClient, form: Body): Promis
 }
 
 async function call(product: Product, client: HttpClient, functionId: string): Promise<void> {
-  const body = { ...jsonBody({}), bytes: Buffer.from(callBody(functionId)) };
-  const answer = await client.ask('POST', product.executionsUrl, 201, body);
+  const answer = await client.ask('POST', product.executionsUrl, 201, jsonTextBody(callBody(functionId)));
   if (!answer.includes(ANSWER)) throw new Error(answer.toString().slice(0, 500));
 }
 

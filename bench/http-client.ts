@@ -51,5 +51,10 @@ export async function formBody(fields: Readonly<Record<string, string | Buffer>>
 }
 
 export function jsonBody(value: unknown): Body {
-  return { type: 'application/json', bytes: Buffer.from(JSON.stringify(value)) };
+  return jsonTextBody(JSON.stringify(value));
+}
+
+/** Of a text that is JSON. */
+export function jsonTextBody(text: string): Body {
+  return { type: 'application/json', bytes: Buffer.from(text) };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { zipOf } from '../test/support/zip.ts';
 import { HELLO, LANGUAGES, callBody, createHello } from './hello.ts';
-import { HttpClient, formBody, type Body } from './http-client.ts';
+import { HttpClient, formBody, jsonBody, jsonTextBody } from './http-client.ts';
 import type { Product } from './product.ts';
 
 const BETWEEN_MS = 10;
@@ -79,18 +79,14 @@ function paced(act: Act): Act {
   };
 }
 
-function json(text: string): Body {
-  return { type: 'application/json', bytes: Buffer.from(text) };
-}
-
 function syncCall({ executionsUrl }: Product, functionId: string): Act {
-  const body = json(callBody(functionId));
+  const body = jsonTextBody(callBody(functionId));
   return async (client) => void (await client.ask('POST', executionsUrl, 201, body));
 }
 
 /** Many are accepted, then the last one is awaited. */
 function asyncCalls({ executionsUrl }: Product, functionId: string): Act {
-  const body = json(JSON.stringify({ function_id: functionId, sync: false }));
+  const body = jsonBody({ function_id: functionId, sync: false });
   return async (client) => {
     let answer = '';
     for (let count = 0; count < ASYNC_AT_ONCE; count++) {
@@ -127,7 +123,7 @@ function newFunction({ url, executionsUrl }: Product, runtimes: readonly string[
     const { id } = JSON.parse((await client.ask('POST', `${url}/v1/functions`, 201, form)).toString()) as {
       id: string;
     };
-    await client.ask('POST', executionsUrl, 201, json(callBody(id)));
+    await client.ask('POST', executionsUrl, 201, jsonTextBody(callBody(id)));
     await client.ask('DELETE', `${url}/v1/functions/${id}`, 204);
   };
 }

@@ -1,7 +1,7 @@
 import { Packr } from 'msgpackr';
-import { Kind, type Message } from './message.ts';
 import { encodeInvoke, encodeResult } from './hot-messages.ts';
 import { BATCH_BYTES } from './limits.ts';
+import { Kind, type Message } from './message.ts';
 
 /**
  * Message to frame and back; the door to msgpackr.

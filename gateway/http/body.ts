@@ -36,13 +36,15 @@ export function readBody(
     }
     const view = Buffer.from(chunk); // no copy: valid in this call only
     if (isLast && start === 0) return onEnd(undefined, view);
-    if (bytes > held.length) held = enlarged(held.subarray(0, start), Math.max(bytes, head.contentLength ?? 2 * bytes));
+    if (bytes > held.length) {
+      const room = Math.min(GROWTH * bytes, head.contentLength ?? limitBytes);
+      held = enlarged(held.subarray(0, start), Math.max(bytes, room));
+    }
     held.set(view, start);
     if (isLast) onEnd(undefined, held.subarray(0, bytes));
   });
 }
 
-/** What was not written yet takes no memory. */
 function enlarged(held: Buffer, bytes: number): Buffer {
   const larger = Buffer.allocUnsafeSlow(bytes);
   larger.set(held);
@@ -50,6 +52,8 @@ function enlarged(held: Buffer, bytes: number): Buffer {
 }
 
 const NO_BODY = Buffer.alloc(0);
+/** Room for what may still come: by what has come, as a declared length costs its sender nothing. */
+const GROWTH = 4;
 
 /** A JSON object from a body; the texts are those that clients of the original know. `argument` names the resource. */
 export function parseJsonObject(body: Buffer, contentType: string, argument: string): Record<string, unknown> {

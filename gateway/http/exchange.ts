@@ -15,8 +15,7 @@ import { readForm, removeFiles, type Form, type UploadLimits } from './upload-fo
 const JSON_TYPE = 'application/json';
 /** What a form may hold beside its files. */
 const FORM_MARGIN_BYTES = 8 * 1024 * 1024;
-
-/** Of a request that is turned away. */
+/** What is waited for of a request that is turned away. */
 const AWAITED_BYTES = 1024 * 1024;
 
 /** What an exchange copies of a request, because the native one is dead after its callback. */

@@ -93,9 +93,10 @@ export class HttpServer {
     }
     await new Promise(setImmediate); // what waits to be accepted is, just before: the rest would be reset
     this.#stopListening();
-    for (let before = -1; before !== this.#turnedAwayCount && this.#connectionCount > 0;) {
-      before = this.#turnedAwayCount;
+    while (this.#connectionCount > 0) {
+      const before = this.#turnedAwayCount;
       await new Promise((resolve) => setTimeout(resolve, LATECOMERS_MS));
+      if (this.#turnedAwayCount === before) break;
     }
   }
 
@@ -165,7 +166,7 @@ export class HttpServer {
     exchange.sendError(cause);
   }
 
-  /** True if the request goes on to its route; what is answered here is answered. */
+  /** True if the request goes on to its route; the others have their answer, or get it when they have come whole. */
   #admit(exchange: Exchange, { method, path, headers }: RequestHead): boolean {
     const { cors } = this.#options;
     const origin = headers.get('origin') ?? '';

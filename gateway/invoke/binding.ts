@@ -1,8 +1,8 @@
 import { RecentDurations, STALL_MS } from '../../protocol/recent-durations.ts';
 import type { Seat, SeatOwner } from '../link/seat.ts';
 import type { Call } from './call.ts';
-import type { Target } from './target.ts';
 import { GrowthCheck } from './growth-check.ts';
+import type { Target } from './target.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 /** A target, the workers that serve it, and the calls that wait for one of them. */

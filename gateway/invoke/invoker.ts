@@ -252,11 +252,12 @@ export class Invoker implements CallHandler, PlacementListener {
     }
     const { concurrency } = this.#options;
     const turns = binding.line.length / (binding.seats.length * concurrency);
-    const sinceMs = binding.line.peek()?.acceptedAtMs ?? nowMs;
+    const head = binding.line.peek();
+    const sinceMs = head?.acceptedAtMs ?? nowMs;
     if (binding.durations.expectedMs(Math.max(1, turns), sinceMs, nowMs) < GROWTH_WAIT_MS) return;
     const { meanMs } = binding.durations;
     const areShort = meanMs > 0 && meanMs < GROWTH_WAIT_MS;
-    const isAwaited = binding.line.peek()?.deadlineMs !== Number.POSITIVE_INFINITY;
+    const isAwaited = head?.deadlineMs !== Number.POSITIVE_INFINITY;
     if (areShort && !isAwaited && !binding.growthCheck.mayGrow(binding.seats.length, nowMs)) return;
     const wanted = areShort ? 1 : Math.ceil(binding.line.length / concurrency);
     for (let count = binding.placing; count < wanted && !this.#placement.isHungry(binding); count++) {

@@ -446,8 +446,9 @@ module QinlingHost
       value.each_value { |item| check(item) } if value.is_a?(Hash)
     end
 
-    # JSON text with Python's separators, ASCII only: clients of the original compare such texts.
-    def python_style(json) # possessive: with a way back from each character a long string takes 40 times its memory
+    # JSON text with Python's separators, ASCII only: clients of the original compare such texts. The pattern is
+    # possessive: with a way back from each character a long string takes 40 times its memory.
+    def python_style(json)
       spaced = json.gsub(/"(?:[^"\\]++|\\.)*+"|[,:]/) { |token| token == ',' || token == ':' ? "#{token} " : token }
       spaced.gsub(/[^\x00-\x7f]/) { |character| character.encode('UTF-16BE').unpack('n*').map { |unit| format('\\u%04x', unit) }.join }
     end

@@ -1,7 +1,7 @@
+import { inJsonString, type EscapedText } from '../../http/json-texts.ts';
 import type { Attempts } from '../../store/attempts.ts';
 import type { ExecutionRecord } from '../../store/store.ts';
 import { MAX_NAME_LENGTH, formatTime } from '../fields.ts';
-import { inJsonString, type EscapedText } from '../../http/json-texts.ts';
 import { parseInput, renderInput } from '../input.ts';
 import { COMMON, boolean, choice, integer, json, text, time, type Resource } from './declaration.ts';
 

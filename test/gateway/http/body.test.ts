@@ -114,6 +114,24 @@ test('a chunked body is taken in any cuts, up to the limit', async (t) => {
   assert.equal((await connection.answer()).status, 413, 'at once: the end of the body is not waited for');
 });
 
+test('a body of declared length is taken in any cuts', async (t) => {
+  const { connect } = await open(t, { maxBodyBytes: 1_000_000 });
+  const text = 'ü'.repeat(100_000);
+  const body = Buffer.from(JSON.stringify({ text }));
+  for (const size of [3, 1_000, 64 * 1024, body.length - 1]) {
+    const connection = await connect();
+    connection.send(`POST /json HTTP/1.1\nHost: localhost\n${JSON_TYPE}\nContent-Length: ${body.length}\n\n`);
+    for (let at = 0, pieces = 0; at < body.length; pieces++) {
+      const end = pieces < 20 ? at + size : body.length; // each in a turn of its own, the rest at once
+      connection.sendBytes(body.subarray(at, end));
+      await connection.flushed();
+      await new Promise(setImmediate);
+      at = end;
+    }
+    assert.equal((await connection.answer()).json['text'], text);
+  }
+});
+
 test('a client that waits for our word before its body is told to go on', async (t) => {
   const connection = await (await open(t)).connect();
   const head = `Host: localhost\nExpect: 100-continue`;
