@@ -1,35 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionRecord, ExecutionStore } from '../store/store.ts';
+import { SharedWindow, type Share } from './shared-window.ts';
 
 /** Accepted asynchronous executions that this process looks after at a time; the rest waits in the database. */
-const WINDOW = 5_000;
+const WINDOW = 10_000;
 /** The same in characters of their inputs. */
-const WINDOW_LENGTH = 64 * 1024 * 1024;
+const WINDOW_LENGTH = 128 * 1024 * 1024;
+/** A function that fell behind is read on when it holds less than this part of what it may. */
+const LOW_PART = 0.5;
+/** Functions of one look at the database. */
+const FUNCTIONS_AT_ONCE = 1_000;
+const FAULT_MS = 1_000;
+
+/** What one function's executions hold of the window, and where it stands. */
+interface Backlog extends Share {
+  readonly functionId: string;
+  isBehind: boolean;
+  /** Executions up to this one were run or read; ids rise in the order of acceptance. */
+  lastId: string;
+  /** Something was accepted since the last read began: perhaps after the database looked. */
+  hasMissed: boolean;
+  /** The last read began after executions that are to be read. */
+  isRewound: boolean;
+}
+
+interface Open {
+  readonly backlog: Backlog;
+  /** Of its input. */
+  readonly length: number;
+}
 
 /**
- * Asynchronous executions between their 201 and their start: a window in memory over a queue in the database.
+ * Asynchronous executions between their 201 and their start: a window in memory over a queue in the database, which
+ * functions share. Of each function:
  *
- *   Following: every accepted execution is run as it comes --window full--> Behind
+ *   Following: every accepted execution is run as it comes --its share is full--> Behind
  *   Behind: accepted ones stay in the database; as runs end, the next are read --none left--> Following
  *
- * A start begins Behind, which is how executions that an earlier process accepted are taken up; so does a rewind, where
- * executions came to the database that are older than those at hand.
+ * At a start every function is Behind, which is how executions that an earlier process accepted are taken up; so it is
+ * after a rewind, where executions came to the database that are older than those at hand.
  */
 export class AsyncQueue {
   readonly #store: ExecutionStore;
   readonly #run: (record: ExecutionRecord) => void;
   readonly #onFault: (cause: unknown) => void;
-  #isBehind = true;
+  readonly #window = new SharedWindow(WINDOW, WINDOW_LENGTH);
+  /** Of functions that hold something or are behind. */
+  readonly #backlogs = new Map<string, Backlog>();
+  /** Those to be read next, one after the other. */
+  readonly #toRead = new Set<Backlog>();
+  /** Executions whose end was not told yet. */
+  readonly #open = new Map<string, Open>();
+  /** Which functions have executions in the database is being found out: any may. */
+  #isListing = true;
+  #isListingAgain = false;
   #isReading = false;
-  /** Something was accepted since the last read began: perhaps after the database looked. */
-  #hasMissed = false;
   #isClosed = false;
-  /** Executions whose end was not told yet, with the lengths of their inputs. */
-  readonly #open = new Map<string, number>();
-  #openLength = 0;
-  /** Ids up to here were run or read; ids rise in the order of acceptance. */
-  #lastId = '';
-  /** A rewind came while the database was read. */
-  #isRewound = false;
 
   /** `run` starts one execution, and `ended` is called for each when it has come to its end. */
   constructor(store: ExecutionStore, run: (record: ExecutionRecord) => void, onFault: (cause: unknown) => void) {
@@ -43,35 +69,38 @@ export class AsyncQueue {
   }
 
   start(): void {
-    this.#read();
+    void this.#list();
   }
 
   /** An execution was accepted and is durable. */
   offer(record: ExecutionRecord): void {
-    if (this.#isClosed || record.id <= this.#lastId) return;
-    if (this.#isBehind) {
-      this.#hasMissed = true;
-      return;
+    if (this.#isClosed) return;
+    const backlog = this.#backlogOf(record.functionId);
+    if (record.id <= backlog.lastId) return;
+    if (!backlog.isBehind && this.#window.hasRoom(backlog)) {
+      backlog.lastId = record.id;
+      return this.#take(backlog, record);
     }
-    if (this.#isFull(1)) {
-      this.#isBehind = true;
-      return;
-    }
-    this.#take(record);
+    backlog.isBehind = true;
+    backlog.hasMissed = true;
+    this.#readSoon(backlog);
   }
 
   /** Reads again from the oldest: executions of another gateway have become this one's. */
   rewind(): void {
-    this.#lastId = '';
-    this.#isBehind = true;
-    this.#isRewound = this.#isReading;
-    if (!this.#isFull(0.5)) this.#read();
+    for (const backlog of this.#backlogs.values()) this.#fallBehind(backlog);
+    this.#isListingAgain = true;
+    if (!this.#isListing) void this.#list();
   }
 
   ended(id: string): void {
-    this.#openLength -= this.#open.get(id) ?? 0;
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    const { backlog, length } = open;
     this.#open.delete(id);
-    if (this.#isBehind && !this.#isFull(0.5)) this.#read();
+    this.#window.giveBack(backlog, length);
+    this.#goOn(backlog);
+    this.#read();
   }
 
   /** Takes no more; what is in the database stays there. */
@@ -79,40 +108,93 @@ export class AsyncQueue {
     this.#isClosed = true;
   }
 
-  #take(record: ExecutionRecord): void {
-    this.#lastId = record.id;
-    if (this.#open.has(record.id)) return; // read again after a rewind
+  #backlogOf(functionId: string): Backlog {
+    const known = this.#backlogs.get(functionId);
+    if (known !== undefined) return known;
+    const [isBehind, lastId, hasMissed, isRewound] = [this.#isListing, '', false, false];
+    const backlog: Backlog = { functionId, count: 0, length: 0, isBehind, lastId, hasMissed, isRewound };
+    this.#backlogs.set(functionId, backlog);
+    return backlog;
+  }
+
+  #take(backlog: Backlog, record: ExecutionRecord): void {
+    if (this.#isClosed || this.#open.has(record.id)) return; // read again after a rewind
     const length = record.input?.length ?? 0;
-    this.#open.set(record.id, length);
-    this.#openLength += length;
+    this.#open.set(record.id, { backlog, length });
+    this.#window.take(backlog, length);
     this.#run(record);
   }
 
-  /** True if the window is filled to that share. */
-  #isFull(share: number): boolean {
-    return this.#open.size >= share * WINDOW || this.#openLength >= share * WINDOW_LENGTH;
+  #goOn(backlog: Backlog): void {
+    if (backlog.isBehind) this.#readSoon(backlog);
+    else if (backlog.count === 0) this.#backlogs.delete(backlog.functionId);
+  }
+
+  #fallBehind(backlog: Backlog): void {
+    backlog.isBehind = true;
+    backlog.isRewound = true;
+    backlog.lastId = '';
+    this.#readSoon(backlog);
+  }
+
+  /** Where it has room. One that holds nothing waits for room that others give back; else the end of one of its own is awaited. */
+  #readSoon(backlog: Backlog): void {
+    if (backlog.count > 0 && !this.#window.hasRoom(backlog, LOW_PART)) return;
+    this.#toRead.add(backlog);
+    this.#read();
   }
 
   #read(): void {
-    if (this.#isReading || this.#isClosed) return;
+    if (!this.#isReading && this.#toRead.size > 0) void this.#readAll();
+  }
+
+  async #readAll(): Promise<void> {
     this.#isReading = true;
-    this.#hasMissed = false;
-    const limit = WINDOW - this.#open.size;
-    this.#store.listUnstarted(this.#lastId === '' ? undefined : this.#lastId, limit).then(
-      (records) => {
-        this.#isReading = false;
-        if (this.#isClosed) return;
-        this.#isBehind = records.length > 0 || this.#hasMissed || this.#isRewound;
-        for (const record of records) this.#take(record);
-        if (this.#isRewound) this.#lastId = '';
-        this.#isRewound = false;
-        if (this.#isBehind && !this.#isFull(0.5)) this.#read();
-      },
-      (cause: unknown) => {
-        this.#isReading = false;
+    for (const backlog of this.#toRead) {
+      const hasRoom = this.#window.hasRoom(backlog);
+      if (this.#isClosed || (!hasRoom && backlog.count === 0)) break; // there is none for anybody
+      this.#toRead.delete(backlog);
+      if (hasRoom) await this.#readNext(backlog);
+    }
+    this.#isReading = false;
+  }
+
+  async #readNext(backlog: Backlog): Promise<void> {
+    const { functionId, lastId } = backlog;
+    backlog.hasMissed = false;
+    backlog.isRewound = false;
+    const after = lastId === '' ? undefined : lastId;
+    const room = this.#window.roomFor(backlog);
+    const records = await this.#ask(() => this.#store.listUnstarted(functionId, after, room));
+    backlog.isBehind = records.length > 0 || backlog.hasMissed || backlog.isRewound;
+    if (!backlog.isRewound) backlog.lastId = records.at(-1)?.id ?? lastId;
+    for (const record of records) this.#take(backlog, record);
+    this.#goOn(backlog);
+  }
+
+  /** Finds the functions that have executions in the database. */
+  async #list(): Promise<void> {
+    this.#isListing = true;
+    let after: string | undefined;
+    do {
+      if (after === undefined) this.#isListingAgain = false;
+      const functionIds = await this.#ask(() => this.#store.listUnstartedFunctions(after, FUNCTIONS_AT_ONCE));
+      for (const functionId of functionIds) this.#fallBehind(this.#backlogOf(functionId));
+      after = functionIds.at(-1);
+    } while (after !== undefined || this.#isListingAgain);
+    this.#isListing = false;
+  }
+
+  /** What the database answers, when it does; nothing once the queue is closed. */
+  async #ask<Found>(read: () => Promise<Found[]>): Promise<Found[]> {
+    while (!this.#isClosed) {
+      try {
+        return await read();
+      } catch (cause) {
         this.#onFault(cause);
-        setTimeout(() => this.#read(), 1_000).unref();
-      },
-    );
+        await sleep(FAULT_MS, undefined, { ref: false });
+      }
+    }
+    return [];
   }
 }

@@ -291,11 +291,13 @@ export interface ExecutionStore {
   list(page: Page): Chunks<ExecutionRecord>;
   delete(id: string): Promise<boolean>;
   /**
-   * This gateway's running executions whose attempt did not start and waits for no time, oldest first: what it takes up
-   * after a restart. Fewer than `limit` where they hold much; none only where there is none.
+   * A function's running executions of this gateway whose attempt did not start and waits for no time, oldest first: what
+   * it takes up after a restart. Fewer than `limit` where they hold much; none only where there is none.
    */
-  listUnstarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
-  /** The same of those whose attempt had started: what it settles after a restart. */
+  listUnstarted(functionId: string, after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
+  /** Functions that have such executions, and some whose attempts all wait for a time, in an order; none only where there is none. */
+  listUnstartedFunctions(after: string | undefined, limit: number): Promise<string[]>;
+  /** As listUnstarted of all functions, but whose attempt had started: what it settles after a restart. */
   listStarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
   /** This gateway's waiting attempts that are due, those first that were due first. */
   listDue(now: TimeMs, limit: number): Promise<ExecutionRecord[]>;

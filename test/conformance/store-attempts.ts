@@ -120,7 +120,7 @@ export function attemptPromises(open: OpenStore): void {
     assert.equal(await executions.nextDueAt(FAR_MS - 1), FAR_MS);
     assert.equal(await executions.nextDueAt(FAR_MS), FAR_MS + 2);
     assert.equal(await executions.nextDueAt(FAR_MS + 2), undefined);
-    assert.equal((await executions.listUnstarted(undefined, 9)).length, 1);
+    assert.equal((await executions.listUnstarted('a-function', undefined, 9)).length, 1);
     assert.deepEqual(idsOf(await executions.listStarted(undefined, 9)), [started.id]);
   });
 

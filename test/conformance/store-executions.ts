@@ -104,12 +104,39 @@ export function executionPromises(open: OpenStore): void {
     await executions.delete(started[2]!.id);
 
     const idsOf = (records: { id: string }[]) => records.map(({ id }) => id);
-    assert.deepEqual(idsOf(await executions.listUnstarted(undefined, 2)), idsOf(unstarted.slice(2, 4)));
-    assert.deepEqual(idsOf(await executions.listUnstarted(unstarted[3]!.id, 2)), idsOf(unstarted.slice(4)));
+    assert.deepEqual(idsOf(await executions.listUnstarted('a-function', undefined, 2)), idsOf(unstarted.slice(2, 4)));
+    assert.deepEqual(
+      idsOf(await executions.listUnstarted('a-function', unstarted[3]!.id, 2)),
+      idsOf(unstarted.slice(4)),
+    );
     assert.deepEqual(
       idsOf(await executions.listStarted(undefined, 9)),
       idsOf([unstarted[1]!, started[0]!, started[1]!]),
     );
+  });
+
+  test('unstarted executions are found by their functions', async (t) => {
+    const { executions } = await open(t);
+    const functionIds = Array.from({ length: 5 }, (_, at) => `function-${at}`);
+    const unstarted = [0, 3, 1, 3, 0, 2].map((at) =>
+      executionRecord({ functionId: functionIds[at]!, isSync: false, isStarted: false }),
+    );
+    const started = executionRecord({ functionId: functionIds[4]! });
+    for (const record of [...unstarted, started, finalRecord()]) await executions.insert(record, null);
+    await executions.settle(unstarted[5]!.id, success());
+
+    const found: string[] = [];
+    for (;;) {
+      const some = await executions.listUnstartedFunctions(found.at(-1), 2);
+      if (some.length === 0) break;
+      assert.ok(some.length <= 2);
+      found.push(...some);
+    }
+
+    assert.deepEqual(found.toSorted(), ['function-0', 'function-1', 'function-3']);
+    assert.deepEqual(await executions.listUnstarted('function-3', undefined, 9), [unstarted[1], unstarted[3]]);
+    assert.deepEqual(await executions.listUnstarted('function-4', undefined, 9), []);
+    assert.deepEqual(await executions.listUnstarted('nobody', undefined, 9), []);
   });
 
   test('running executions come by fewer where their inputs hold much, and all of them in the end', async (t) => {
@@ -118,15 +145,17 @@ export function executionPromises(open: OpenStore): void {
     const changes = [{ isStarted: false }, { isStarted: true }].flatMap((change) => Array(4).fill(change) as object[]);
     const records = changes.map((change) => executionRecord({ ...change, input }));
     for (const record of records) await executions.insert(record, null);
-    for (const list of ['listUnstarted', 'listStarted'] as const) {
+    const unstarted = (after: string | undefined) => executions.listUnstarted('a-function', after, 9);
+    const started = (after: string | undefined) => executions.listStarted(after, 9);
+    for (const list of [unstarted, started]) {
       const ids: string[] = [];
       for (;;) {
-        const some = await executions[list](ids.at(-1), 9);
+        const some = await list(ids.at(-1));
         if (some.length === 0) break;
         assert.ok(some.length < 4, `${some.length} at once`);
         for (const { id } of some) ids.push(id);
       }
-      const expected = records.filter(({ isStarted }) => isStarted === (list === 'listStarted'));
+      const expected = records.filter(({ isStarted }) => isStarted === (list === started));
       assert.deepEqual(
         ids,
         expected.map(({ id }) => id),

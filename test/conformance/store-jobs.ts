@@ -78,7 +78,7 @@ export function jobPromises(open: OpenStore): void {
     assert.equal((await functions.get(aFunction.id, null))!.count, 1);
     const { status, count, nextExecutionAt } = (await jobs.get(seen.id, null))!;
     assert.deepEqual([status, count, nextExecutionAt], [JobStatus.Done, 0, seen.nextExecutionAt]);
-    assert.deepEqual(await executions.listUnstarted(undefined, 9), [runs[0]]);
+    assert.deepEqual(await executions.listUnstarted(aFunction.id, undefined, 9), [runs[0]]);
   });
 
   test('a job that moves on without an execution leaves none', async (t) => {

@@ -48,10 +48,10 @@ export function sharedPromises(openShared: OpenShared): void {
     await a.executions.insert(waiting, null);
     await a.executions.insert(started, null);
 
-    assert.deepEqual(await b.executions.listUnstarted(undefined, 9), []);
+    assert.deepEqual(await b.executions.listUnstarted('a-function', undefined, 9), []);
     assert.deepEqual(await b.executions.listStarted(undefined, 9), []);
     assert.equal(await b.executions.markStarted(waiting.id), false);
-    assert.deepEqual(idsOf(await a.executions.listUnstarted(undefined, 9)), [waiting.id]);
+    assert.deepEqual(idsOf(await a.executions.listUnstarted('a-function', undefined, 9)), [waiting.id]);
     assert.deepEqual(idsOf(await a.executions.listStarted(undefined, 9)), [started.id]);
     assert.equal(await a.executions.markStarted(waiting.id), true);
   });
@@ -67,7 +67,7 @@ export function sharedPromises(openShared: OpenShared): void {
     const { executions } = await open('a');
 
     assert.deepEqual(idsOf(await executions.listStarted(undefined, 9)), [started.id]);
-    assert.deepEqual(idsOf(await executions.listUnstarted(undefined, 9)), [waiting.id]);
+    assert.deepEqual(idsOf(await executions.listUnstarted('a-function', undefined, 9)), [waiting.id]);
     assert.equal(await executions.markStarted(waiting.id), true);
   });
 
@@ -93,10 +93,10 @@ export function sharedPromises(openShared: OpenShared): void {
       records[1],
     );
     assert.deepEqual(await b.executions.takeOver('a', 3), []);
-    assert.deepEqual(await a.executions.listUnstarted(undefined, 9), []);
+    assert.deepEqual(await a.executions.listUnstarted('a-function', undefined, 9), []);
     assert.equal(await a.executions.markStarted(records[0]!.id), false);
     assert.equal(await b.executions.markStarted(records[0]!.id), true);
-    assert.deepEqual(idsOf(await b.executions.listUnstarted(undefined, 9)), [records[2]!.id]);
+    assert.deepEqual(idsOf(await b.executions.listUnstarted('a-function', undefined, 9)), [records[2]!.id]);
     assert.deepEqual(
       idsOf(await b.executions.listStarted(undefined, 9)).sort(),
       idsOf([records[0]!, records[1]!, records[3]!]).sort(),
@@ -144,7 +144,9 @@ export function sharedPromises(openShared: OpenShared): void {
     );
 
     for (const index of jobs.keys()) assert.equal(Number(fired[0]![index]) + Number(fired[1]![index]), 1);
-    const [a, b] = await Promise.all(stores.map(({ executions }) => executions.listUnstarted(undefined, 99)));
+    const [a, b] = await Promise.all(
+      stores.map(({ executions }) => executions.listUnstarted('a-function', undefined, 99)),
+    );
     assert.equal(a!.length + b!.length, 20);
     assert.equal(a!.length, fired[0]!.filter(Boolean).length, 'who fires a job runs it');
   });

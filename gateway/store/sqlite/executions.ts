@@ -48,7 +48,9 @@ export class SqliteExecutions implements ExecutionStore {
   readonly #markStarted: Statement<[number, number, string, number, number]>;
   readonly #settle: Statement<Value[]>;
   readonly #delete: Statement<[number, string]>;
-  readonly #listRunning: Statement<[number, number, number, number], ExecutionRow>;
+  readonly #listUnstarted: Statement<[number, number, number, number], ExecutionRow>;
+  readonly #listUnstartedFunctions: Statement<[number, number, number, number], { text: string }>;
+  readonly #listStarted: Statement<[number, number, number], ExecutionRow>;
   readonly #listOwned: Statement<[number | null, number], ExecutionRow>;
   readonly #setOwner: Statement<[number, number]>;
 
@@ -98,8 +100,21 @@ export class SqliteExecutions implements ExecutionStore {
         WHERE key = ? AND tail = ? AND status = 0 AND attempt = ?`,
     );
     this.#delete = database.prepare('DELETE FROM executions WHERE key = ? AND tail = ?');
-    this.#listRunning = database.prepare(
-      `${SELECT} WHERE status = 0 AND gateway = ? AND is_started = ? AND next_attempt_at IS NULL AND key > ?
+    this.#listUnstarted = database.prepare(
+      `${SELECT} WHERE status = 0 AND gateway = ? AND is_started = 0 AND function = ? AND next_attempt_at IS NULL
+        AND key > ? ORDER BY key LIMIT ?`,
+    );
+    // From one function to the next in the index, however many executions each has.
+    this.#listUnstartedFunctions = database.prepare(
+      `WITH RECURSIVE unstarted (owner, function) AS (
+        VALUES (?, ?)
+        UNION ALL
+        SELECT owner, (SELECT MIN(e.function) FROM executions e WHERE e.status = 0 AND e.gateway = owner
+          AND e.is_started = 0 AND e.function > unstarted.function) FROM unstarted WHERE function IS NOT NULL
+      ) SELECT (SELECT text FROM names WHERE number = function) AS text FROM unstarted WHERE function > ? LIMIT ?`,
+    );
+    this.#listStarted = database.prepare(
+      `${SELECT} WHERE status = 0 AND gateway = ? AND is_started = 1 AND next_attempt_at IS NULL AND key > ?
         ORDER BY key LIMIT ?`,
     );
     this.#listOwned = database.prepare(`${SELECT} WHERE status = 0 AND gateway IS ? LIMIT ?`);
@@ -178,10 +193,7 @@ export class SqliteExecutions implements ExecutionStore {
   }
 
   listDue(now: TimeMs, limit: number): Promise<ExecutionRecord[]> {
-    return this.#commit.read(() => {
-      const owner = this.#names.find(this.#gatewayId);
-      return owner === undefined ? [] : this.#attempts.listDue(owner, now, limit).map(toRecord);
-    });
+    return this.#readOwned((owner) => this.#attempts.listDue(owner, now, limit).map(toRecord));
   }
 
   nextDueAt(after: TimeMs): Promise<TimeMs | undefined> {
@@ -219,12 +231,23 @@ export class SqliteExecutions implements ExecutionStore {
     return this.#commit.write(() => this.#remove(executionKey(id), executionTail(id)));
   }
 
-  listUnstarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]> {
-    return this.#running(0, after, limit);
+  listUnstarted(functionId: string, after: string | undefined, limit: number): Promise<ExecutionRecord[]> {
+    return this.#readOwned((owner) => {
+      const number = this.#names.find(functionId);
+      const rows = number === undefined ? [] : this.#listUnstarted.iterate(owner, number, keyAfter(after), limit);
+      return takeSome(rows).map(toRecord);
+    });
+  }
+
+  listUnstartedFunctions(after: string | undefined, limit: number): Promise<string[]> {
+    return this.#readOwned((owner) => {
+      const number = (after === undefined ? undefined : this.#names.find(after)) ?? -1;
+      return this.#listUnstartedFunctions.all(owner, number, number, limit).map(({ text }) => text);
+    });
   }
 
   listStarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]> {
-    return this.#running(1, after, limit);
+    return this.#readOwned((owner) => takeSome(this.#listStarted.iterate(owner, keyAfter(after), limit)).map(toRecord));
   }
 
   takeOver(gatewayId: string | null, limit: number): Promise<ExecutionRecord[]> {
@@ -287,12 +310,11 @@ export class SqliteExecutions implements ExecutionStore {
     return { sql, textSql, toValue: (text) => this.#names.find(text) };
   }
 
-  #running(isStarted: number, after: string | undefined, limit: number): Promise<ExecutionRecord[]> {
-    const afterKey = after === undefined ? -1 : executionKey(after);
+  /** Reads what is this gateway's: nothing while it has written nothing. */
+  #readOwned<Found>(read: (owner: number) => Found[]): Promise<Found[]> {
     return this.#commit.read(() => {
       const owner = this.#names.find(this.#gatewayId);
-      if (owner === undefined) return [];
-      return takeSome(this.#listRunning.iterate(owner, isStarted, afterKey, limit)).map(toRecord);
+      return owner === undefined ? [] : read(owner);
     });
   }
 
@@ -307,6 +329,10 @@ export class SqliteExecutions implements ExecutionStore {
     this.#logs.delete(key);
     return true;
   }
+}
+
+function keyAfter(after: string | undefined): number {
+  return after === undefined ? -1 : executionKey(after);
 }
 
 /** The first rows, until they hold a lot; at least one where there is one. */

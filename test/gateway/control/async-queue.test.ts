@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { AsyncQueue } from '../../../gateway/control/async-queue.ts';
 import type { ExecutionRecord, ExecutionStore } from '../../../gateway/store/store.ts';
 import { until } from '../../support/fake-agent.ts';
 import { executionRecord } from '../../support/store-records.ts';
 
-/** More than the queue looks after at a time. */
+/** Of one function, more than the queue looks after at a time. */
 const MANY = 12_000;
-const WINDOW = 5_000;
+/** What all functions have together. */
+const WINDOW = 10_000;
+/** The most that one has. */
+const HALF = 5_000;
 const MIB = 1024 * 1024;
 
 /** A queue over a database that is an array: what is in it has not started. */
@@ -16,14 +20,23 @@ function open() {
   const running: ExecutionRecord[] = [];
   const ran: string[] = [];
   const faults: unknown[] = [];
-  let brokenReads = 0;
-  const store: Pick<ExecutionStore, 'listUnstarted'> = {
-    listUnstarted: async (after, limit) => {
-      if (brokenReads > 0) {
-        brokenReads--;
-        throw new Error('disk');
-      }
-      const rest = unstarted.filter(({ id }) => after === undefined || id > after);
+  /** Looks at the database that are still to fail. */
+  const toFail = { functions: 0, executions: 0 };
+  const failOften = (kind: keyof typeof toFail) => {
+    if (toFail[kind]-- > 0) throw new Error('disk');
+  };
+  const store: Pick<ExecutionStore, 'listUnstarted' | 'listUnstartedFunctions'> = {
+    listUnstartedFunctions: async (after = '', limit) => {
+      failOften('functions');
+      const functionIds = new Set(unstarted.map(({ functionId }) => functionId));
+      return [...functionIds]
+        .filter((id) => id > after)
+        .toSorted()
+        .slice(0, limit);
+    },
+    listUnstarted: async (of, after, limit) => {
+      failOften('executions');
+      const rest = unstarted.filter(({ id, functionId }) => functionId === of && (after === undefined || id > after));
       const isLarge = (rest[0]?.input?.length ?? 0) > MIB;
       return rest.slice(0, isLarge ? 1 : limit); // fewer where they hold much
     },
@@ -34,16 +47,21 @@ function open() {
     ran.push(record.id);
   };
   const queue = new AsyncQueue(store as ExecutionStore, run, (cause) => faults.push(cause));
-  const accept = (input: string | null = null) => {
-    const record = executionRecord({ isSync: false, isStarted: false, input });
+  const accept = (input: string | null = null, functionId = 'f') => {
+    const record = executionRecord({ isSync: false, isStarted: false, input, functionId });
     unstarted.push(record);
     return record;
+  };
+  const offer = (count: number, functionId: string) => {
+    const records = Array.from({ length: count }, () => accept(null, functionId));
+    for (const record of records) queue.offer(record);
+    return records;
   };
   const endSome = (count: number) => {
     for (const { id } of running.splice(0, count)) queue.ended(id);
   };
-  const breakReads = (count: number) => (brokenReads = count);
-  return { queue, unstarted, running, ran, faults, accept, endSome, breakReads };
+  const runningOf = (functionId: string) => running.filter((record) => record.functionId === functionId).length;
+  return { queue, unstarted, running, ran, faults, accept, offer, endSome, runningOf, toFail };
 }
 
 test('what was left is run first, then what comes', async () => {
@@ -76,11 +94,11 @@ test('more than the window waits in the database, and each is run once, in order
   await new Promise(setImmediate);
   const accepted = Array.from({ length: MANY }, () => accept());
   for (const record of accepted) queue.offer(record);
-  assert.equal(ran.length, WINDOW);
+  assert.equal(ran.length, HALF);
   while (ran.length < MANY) {
     endSome(1_000);
     await new Promise(setImmediate);
-    assert.ok(running.length <= WINDOW);
+    assert.ok(running.length <= HALF);
   }
   assert.deepEqual(
     ran,
@@ -112,13 +130,106 @@ test('inputs that hold much wait in the database, a few at a time in memory', as
   );
 });
 
+test('a function whose share is full leaves room for others, as much as it has itself', async () => {
+  const { queue, offer, runningOf } = open();
+  queue.start();
+  await new Promise(setImmediate);
+  offer(MANY, 'a');
+  offer(MANY, 'b');
+  offer(MANY, 'c');
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((id) => runningOf(id)),
+    [HALF, HALF / 2, HALF / 4],
+  );
+  offer(1, 'd');
+  assert.equal(runningOf('d'), 1);
+});
+
+test('shares even out as runs end, and what each function has is run once and in order', async () => {
+  const { queue, running, ran, offer, endSome } = open();
+  queue.start();
+  await new Promise(setImmediate);
+  const all = ['a', 'b', 'c'].map((id) => offer(MANY, id));
+  while (ran.length < 3 * MANY) {
+    endSome(500);
+    await new Promise(setImmediate);
+    assert.ok(running.length < WINDOW);
+  }
+  const places = new Map(ran.map((id, at) => [id, at]));
+  assert.equal(places.size, 3 * MANY);
+  for (const records of all) {
+    const own = records.map(({ id }) => places.get(id)!);
+    assert.deepEqual(
+      own,
+      own.toSorted((a, b) => a - b),
+    );
+  }
+});
+
+test('with more functions than the window has room, each is run in the end', async () => {
+  const { queue, running, ran, offer, accept, endSome } = open();
+  queue.start();
+  await new Promise(setImmediate);
+  for (let at = 0; at < WINDOW; at++) queue.offer(accept(null, `f${at}`));
+  assert.equal(running.length, WINDOW);
+  const late = ['x', 'y', 'z'].flatMap((id) => offer(2, id));
+  await new Promise(setImmediate);
+  assert.equal(running.length, WINDOW);
+  for (const _ of late) {
+    endSome(1);
+    await new Promise(setImmediate);
+  }
+  endSome(WINDOW);
+  await until(() => ran.length === WINDOW + late.length);
+  assert.equal(new Set(ran).size, ran.length);
+});
+
 test('a database that cannot be read is tried again', async () => {
-  const { queue, ran, faults, accept, breakReads } = open();
-  breakReads(1);
+  const { queue, ran, faults, accept, toFail } = open();
+  Object.assign(toFail, { functions: 1, executions: 1 });
   accept();
   queue.start();
   await until(() => ran.length === 1);
-  assert.equal(faults.length, 1);
+  assert.equal(faults.length, 2);
+});
+
+/** What happens to a queue: executions come, end, are taken over, or a turn of the event loop ends. */
+const step = fc.record({
+  kind: fc.constantFrom('come', 'end', 'take over', 'turn'),
+  count: fc.nat(2_000),
+  functionId: fc.constantFrom('a', 'b', 'c'),
+});
+
+test('whatever comes, ends and is taken over, each execution is run once', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { size: '+1' }), async (steps) => {
+      const { queue, unstarted, ran, accept, offer, endSome } = open();
+      const theirs = Array.from({ length: 200 }, (_, at) => accept(null, 'abcd'[at % 4]));
+      unstarted.length = 0; // another gateway looks after them
+      let count = 0;
+      queue.start();
+      for (const { kind, count: some, functionId } of steps) {
+        if (kind === 'turn') await new Promise(setImmediate);
+        if (kind === 'end') endSome(some);
+        if (kind === 'come') count += offer(some, functionId).length;
+        if (kind !== 'take over') continue;
+        const taken = theirs.splice(0, some % 100);
+        unstarted.unshift(...taken);
+        count += taken.length;
+        queue.rewind();
+      }
+      for (let turns = 0; ran.length < count; turns++) {
+        assert.ok(turns < 1_000, `${ran.length} of ${count} were run`);
+        await new Promise(setImmediate);
+        endSome(2_000);
+      }
+      endSome(count);
+      await new Promise(setImmediate);
+      assert.equal(new Set(ran).size, count);
+      assert.deepEqual([ran.length, unstarted.length, queue.openRuns], [count, 0, 0]);
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test('a closed queue runs nothing more', async () => {

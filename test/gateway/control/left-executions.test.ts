@@ -42,7 +42,7 @@ test('what a gateway that is gone had started ends in error, what it had not wai
 
   assert.deepEqual(new Set(await statuses(own, started)), new Set([ExecutionStatus.Error]));
   assert.deepEqual(await statuses(own, [waiting]), [ExecutionStatus.Running]);
-  assert.deepEqual(await own.executions.listUnstarted(undefined, 9), [waiting]);
+  assert.deepEqual(await own.executions.listUnstarted('a-function', undefined, 9), [waiting]);
   assert.equal(await left.takeOver('gone'), false);
 });
 

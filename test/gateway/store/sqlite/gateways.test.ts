@@ -17,9 +17,9 @@ test('running executions of a version that knew one gateway only are nobody’s,
   const store = await openSqliteStore({ path, synchronous: 'normal', gatewayId: 'a' });
   t.after(() => store.close());
 
-  assert.deepEqual(await store.executions.listUnstarted(undefined, 9), []);
+  assert.deepEqual(await store.executions.listUnstarted('a-function', undefined, 9), []);
   assert.deepEqual(await store.gateways.listOthers(), []);
   const taken = await store.executions.takeOver(null, 9);
   assert.deepEqual(new Set(taken.map(({ id }) => id)), new Set(records.map(({ id }) => id)));
-  assert.deepEqual(await store.executions.listUnstarted(undefined, 9), records.slice(1));
+  assert.deepEqual(await store.executions.listUnstarted('a-function', undefined, 9), records.slice(1));
 });
