@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionRecord, ExecutionStore } from '../store/store.ts';
+import { attemptNumber } from './attempts.ts';
 import { SharedWindow, type Share } from './shared-window.ts';
 
 /** Accepted asynchronous executions that this process looks after at a time; the rest waits in the database. */
@@ -28,6 +29,9 @@ interface Open {
   readonly backlog: Backlog;
   /** Of its input. */
   readonly length: number;
+  readonly attempt: number;
+  /** The next attempt was due before the end of this one was told. */
+  next: ExecutionRecord | undefined;
 }
 
 /**
@@ -38,7 +42,8 @@ interface Open {
  *   Behind: accepted ones stay in the database; as runs end, the next are read --none left--> Following
  *
  * At a start every function is Behind, which is how executions that an earlier process accepted are taken up; so it is
- * after a rewind, where executions came to the database that are older than those at hand.
+ * after a rewind, where executions in the database are older than those that were read: another gateway's, or ones whose
+ * next attempt is due.
  */
 export class AsyncQueue {
   readonly #store: ExecutionStore;
@@ -86,6 +91,15 @@ export class AsyncQueue {
     this.#readSoon(backlog);
   }
 
+  /** One that may be older than others that were run: it waits for its next attempt, which is due. */
+  readmit(record: ExecutionRecord): void {
+    if (this.#isClosed) return;
+    const backlog = this.#backlogOf(record.functionId);
+    const mayTake = !backlog.isBehind && this.#window.hasRoom(backlog);
+    if (mayTake || this.#open.has(record.id)) this.#take(backlog, record);
+    else this.#fallBehind(backlog);
+  }
+
   /** Reads again from the oldest: executions of another gateway have become this one's. */
   rewind(): void {
     for (const backlog of this.#backlogs.values()) this.#fallBehind(backlog);
@@ -96,9 +110,10 @@ export class AsyncQueue {
   ended(id: string): void {
     const open = this.#open.get(id);
     if (open === undefined) return;
-    const { backlog, length } = open;
+    const { backlog, length, next } = open;
     this.#open.delete(id);
     this.#window.giveBack(backlog, length);
+    if (next !== undefined) this.#take(backlog, next);
     this.#goOn(backlog);
     this.#read();
   }
@@ -118,16 +133,24 @@ export class AsyncQueue {
   }
 
   #take(backlog: Backlog, record: ExecutionRecord): void {
-    if (this.#isClosed || this.#open.has(record.id)) return; // read again after a rewind
+    if (this.#isClosed) return;
+    const attempt = attemptNumber(record);
+    const open = this.#open.get(record.id);
+    if (open !== undefined) {
+      if (attempt > open.attempt) open.next = record; // else it was read again after a rewind
+      return;
+    }
     const length = record.input?.length ?? 0;
-    this.#open.set(record.id, { backlog, length });
+    this.#open.set(record.id, { backlog, length, attempt, next: undefined });
     this.#window.take(backlog, length);
     this.#run(record);
   }
 
+  /** What is not behind is not read, so that nothing reads for a backlog that is forgotten. */
   #goOn(backlog: Backlog): void {
-    if (backlog.isBehind) this.#readSoon(backlog);
-    else if (backlog.count === 0) this.#backlogs.delete(backlog.functionId);
+    if (backlog.isBehind) return this.#readSoon(backlog);
+    this.#toRead.delete(backlog);
+    if (backlog.count === 0) this.#backlogs.delete(backlog.functionId);
   }
 
   #fallBehind(backlog: Backlog): void {
@@ -137,7 +160,7 @@ export class AsyncQueue {
     this.#readSoon(backlog);
   }
 
-  /** Where it has room. One that holds nothing waits for room that others give back; else the end of one of its own is awaited. */
+  /** Where it has room. One that holds nothing waits until others give room back, else the end of one of its own is awaited. */
   #readSoon(backlog: Backlog): void {
     if (backlog.count > 0 && !this.#window.hasRoom(backlog, LOW_PART)) return;
     this.#toRead.add(backlog);

@@ -11,19 +11,12 @@ import type { OnDone } from './finished-call.ts';
 import type { LiveRun } from './log-followers.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { lostOutcome, toExecutionOutcome } from './outcome.ts';
-import { RetryQueue } from './retry-queue.ts';
+import { RetryTimer } from './retry-timer.ts';
 import type { Runner } from './runner.ts';
 import type { Settlement } from './settlement.ts';
 
 export interface AsyncRunsOptions {
   readonly onFault: (cause: unknown, message: string) => void;
-}
-
-/** One attempt of an asynchronous execution that this process looks after. */
-interface AsyncRun {
-  readonly record: ExecutionRecord;
-  /** Tells the queue that it came from that it is over. */
-  readonly onOver: () => void;
 }
 
 /** Asynchronous executions: recorded first, answered, and run as workers have room; each attempt starts at most once. */
@@ -34,7 +27,7 @@ export class AsyncRuns {
   readonly #settlement: Settlement;
   readonly #options: AsyncRunsOptions;
   readonly #queue: AsyncQueue;
-  readonly #retries: RetryQueue;
+  readonly #retries: RetryTimer;
   /** By the ids of executions. */
   readonly #calls = new Map<string, Call>();
   #runner!: Runner;
@@ -53,18 +46,8 @@ export class AsyncRuns {
     this.#settlement = settlement;
     this.#options = options;
     const onFault = (cause: unknown) => options.onFault(cause, 'asynchronous executions could not be read');
-    const queue: AsyncQueue = new AsyncQueue(
-      store,
-      (record) => this.#run({ record, onOver: () => queue.ended(record.id) }),
-      onFault,
-    );
-    const retries: RetryQueue = new RetryQueue(
-      store,
-      (record) => this.#run({ record, onOver: () => retries.ended(record.id) }),
-      onFault,
-    );
-    this.#queue = queue;
-    this.#retries = retries;
+    this.#queue = new AsyncQueue(store, (record) => this.#run(record), onFault);
+    this.#retries = new RetryTimer(store, (record) => this.#queue.readmit(record), onFault);
   }
 
   /** Takes up what was accepted and not started, by this process or an earlier one. */
@@ -118,25 +101,24 @@ export class AsyncRuns {
     return call?.seat === undefined ? undefined : { call, link: call.seat.link };
   }
 
-  #run(run: AsyncRun): void {
-    const { functionId, functionVersion } = run.record;
+  #run(record: ExecutionRecord): void {
+    const { functionId, functionVersion } = record;
     const target = this.#targets.find(functionId, functionVersion);
-    if (target !== undefined) return this.#invoke(run, target);
+    if (target !== undefined) return this.#invoke(record, target);
     this.#targets.load(functionId, functionVersion).then(
-      (loaded) => this.#invoke(run, loaded),
-      () => this.#settle({ ...run, record: withoutRetry(run.record) }, lostOutcome(), undefined), // it is gone
+      (loaded) => this.#invoke(record, loaded),
+      () => this.#settle(withoutRetry(record), lostOutcome(), undefined), // it is gone
     );
   }
 
-  #invoke(run: AsyncRun, target: Target): void {
-    const { record } = run;
+  #invoke(record: ExecutionRecord, target: Target): void {
     const call = this.#runner.invoke({
       executionId: invocationId(record.id, record.attempts?.number),
       target,
       input: inputBytes(record),
       deadlineMs: Number.POSITIVE_INFINITY,
       prepare: () => this.#markStarted(record),
-      onEnd: (ended, end) => this.#onEnd(run, ended, end),
+      onEnd: (ended, end) => this.#onEnd(record, ended, end),
     });
     if (!call.isEnded) this.#calls.set(record.id, call);
   }
@@ -154,22 +136,22 @@ export class AsyncRuns {
     }
   }
 
-  #onEnd(run: AsyncRun, call: Call, end: CallEnd): void {
-    this.#calls.delete(run.record.id);
+  #onEnd(record: ExecutionRecord, call: Call, end: CallEnd): void {
+    this.#calls.delete(record.id);
     const isLeftForNextStart = end.kind === 'refused' && end.error.code === 'SHUTTING_DOWN' && !call.isPrepared;
     const outcome = isLeftForNextStart ? undefined : toExecutionOutcome(end, call.target.timeoutMs / 1000);
-    if (outcome === undefined) run.onOver();
-    else this.#settle(run, outcome, call);
+    if (outcome === undefined) this.#queue.ended(record.id);
+    else this.#settle(record, outcome, call);
   }
 
-  #settle({ record, onOver }: AsyncRun, outcome: ExecutionOutcome, call: Call | undefined): void {
+  #settle(record: ExecutionRecord, outcome: ExecutionOutcome, call: Call | undefined): void {
     this.#settlement
       .end(record, outcome)
       .catch((cause: unknown) => this.#options.onFault(cause, `execution ${record.id} was not settled`))
       .finally(() => {
         call?.acknowledge();
         if (call?.isPrepared === true) this.#openCalls.closed();
-        onOver();
+        this.#queue.ended(record.id);
       });
   }
 }

@@ -299,8 +299,11 @@ export interface ExecutionStore {
   listUnstartedFunctions(after: string | undefined, limit: number): Promise<string[]>;
   /** As listUnstarted of all functions, but whose attempt had started: what it settles after a restart. */
   listStarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]>;
-  /** This gateway's waiting attempts that are due, those first that were due first. */
-  listDue(now: TimeMs, limit: number): Promise<ExecutionRecord[]>;
+  /**
+   * Has this gateway's attempts that are due wait for no time any more, those first that were due first. Resolves with
+   * them: fewer than `limit` where they hold much, none only where there is none.
+   */
+  takeDue(now: TimeMs, limit: number): Promise<ExecutionRecord[]>;
   /** When its next attempt is due after that time; undefined where none waits. */
   nextDueAt(after: TimeMs): Promise<TimeMs | undefined>;
   /** Removes at most `limit` keys that were taken before. Resolves with the number removed. */

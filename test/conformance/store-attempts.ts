@@ -98,10 +98,11 @@ export function attemptPromises(open: OpenStore): void {
     assert.deepEqual(waiting.attempts, attempts({ number: 2, policy: null, dueAt: FAR_MS }));
   });
 
-  test('waiting attempts are found when they are due, the first due first, and by nobody who looks for unstarted ones', async (t) => {
+  test('waiting attempts are taken when they are due, the first due first, and wait for their start from then on', async (t) => {
     const { executions } = await open(t);
     const records = Array.from({ length: 4 }, () => retried());
-    for (const record of [...records, retried()]) await executions.insert(record, null);
+    const fresh = retried();
+    for (const record of [...records, fresh]) await executions.insert(record, null);
     const [late, early, started, settled] = records as [
       ExecutionRecord,
       ExecutionRecord,
@@ -113,15 +114,21 @@ export function attemptPromises(open: OpenStore): void {
     await executions.markStarted(started.id, 2);
     await executions.settle(settled.id, success(), 2);
 
-    assert.deepEqual(await executions.listDue(FAR_MS - 1, 9), []);
-    assert.deepEqual(idsOf(await executions.listDue(FAR_MS + 1, 9)), [early.id]);
-    assert.deepEqual(idsOf(await executions.listDue(FAR_MS + 2, 9)), [early.id, late.id]);
-    assert.deepEqual(idsOf(await executions.listDue(FAR_MS + 2, 1)), [early.id]);
+    const unstarted = () => executions.listUnstarted('a-function', undefined, 9);
+    assert.deepEqual(await unstarted(), [fresh]);
+    assert.deepEqual(idsOf(await executions.listStarted(undefined, 9)), [started.id]);
     assert.equal(await executions.nextDueAt(FAR_MS - 1), FAR_MS);
     assert.equal(await executions.nextDueAt(FAR_MS), FAR_MS + 2);
     assert.equal(await executions.nextDueAt(FAR_MS + 2), undefined);
-    assert.equal((await executions.listUnstarted('a-function', undefined, 9)).length, 1);
-    assert.deepEqual(idsOf(await executions.listStarted(undefined, 9)), [started.id]);
+    assert.deepEqual(await executions.takeDue(FAR_MS - 1, 9), []);
+    const taken = await executions.takeDue(FAR_MS + 2, 1);
+    assert.deepEqual(idsOf(taken), [early.id]);
+    assert.equal(taken[0]!.attempts!.dueAt, null);
+    assert.deepEqual(await unstarted(), [...taken, fresh]);
+    assert.deepEqual(idsOf(await executions.takeDue(FAR_MS + 2, 9)), [late.id]);
+    assert.deepEqual(await executions.takeDue(FAR_MS + 2, 9), []);
+    assert.equal(await executions.markStarted(early.id, 2), true);
+    assert.deepEqual(idsOf(await unstarted()), idsOf([late, fresh]));
   });
 
   test('a deleted execution is not due', async (t) => {
@@ -131,7 +138,7 @@ export function attemptPromises(open: OpenStore): void {
     await executions.postpone(record.id, 1, FAR_MS, null);
     await executions.delete(record.id);
 
-    assert.deepEqual(await executions.listDue(FAR_MS, 9), []);
+    assert.deepEqual(await executions.takeDue(FAR_MS, 9), []);
     assert.equal(await executions.nextDueAt(0), undefined);
     assert.equal(await executions.markStarted(record.id, 2), false);
   });
@@ -150,7 +157,8 @@ export function attemptPromises(open: OpenStore): void {
     assert.deepEqual(redriven, { ...record, ...running, attempts: next, updatedAt });
     assert.deepEqual(await executions.get(record.id, null), redriven);
     assert.equal(await executions.getLog(record.id), null);
-    assert.deepEqual(await executions.listDue(FAR_MS, 9), [redriven]);
+    const taken = await executions.takeDue(FAR_MS, 9);
+    assert.deepEqual(taken, [{ ...redriven, attempts: { ...next, dueAt: null } }]);
     assert.equal(await executions.settle(record.id, success(), 3), false);
     assert.equal(await executions.redrive(record.id, FAR_MS), undefined);
   });

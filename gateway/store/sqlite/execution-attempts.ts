@@ -8,7 +8,8 @@ export class SqliteAttempts {
   readonly #write: Statement<[number, number, string | null, number | null, number]>;
   readonly #postpone: Statement<[number, number, number, string, number]>;
   readonly #redrive: Statement<[number, number, number, number, string]>;
-  readonly #listDue: Statement<[number, number, number], ExecutionRow>;
+  readonly #due: Statement<[number, number, number], ExecutionRow>;
+  readonly #take: Statement<[number]>;
   readonly #nextDueAt: Statement<[number, number], { at: number | null }>;
 
   constructor(database: Database) {
@@ -24,10 +25,11 @@ export class SqliteAttempts {
         gateway = ?, status = 0, output = NULL, duration = NULL, updated_at = ?
         WHERE key = ? AND tail = ? AND status != 0 AND is_sync = 0`,
     );
-    this.#listDue = database.prepare(
+    this.#due = database.prepare(
       `${SELECT} WHERE next_attempt_at <= ? AND next_attempt_at IS NOT NULL AND gateway = ?
         ORDER BY next_attempt_at, key LIMIT ?`,
     );
+    this.#take = database.prepare('UPDATE executions SET next_attempt_at = NULL WHERE key = ?');
     this.#nextDueAt = database.prepare(
       `SELECT min(next_attempt_at) AS at FROM executions
         WHERE next_attempt_at > ? AND next_attempt_at IS NOT NULL AND gateway = ?`,
@@ -48,8 +50,14 @@ export class SqliteAttempts {
   }
 
   /** Those that the gateway looks after. */
-  listDue(gateway: number, now: TimeMs, limit: number): ExecutionRow[] {
-    return this.#listDue.all(now, gateway, limit);
+  due(gateway: number, now: TimeMs, limit: number): IterableIterator<ExecutionRow> {
+    return this.#due.iterate(now, gateway, limit);
+  }
+
+  /** The row, which waits for no time any more. */
+  taken(row: ExecutionRow): ExecutionRow {
+    this.#take.run(row.key);
+    return { ...row, next_attempt_at: null };
   }
 
   nextDueAt(gateway: number, after: TimeMs): TimeMs | undefined {

@@ -192,8 +192,11 @@ export class SqliteExecutions implements ExecutionStore {
     });
   }
 
-  listDue(now: TimeMs, limit: number): Promise<ExecutionRecord[]> {
-    return this.#readOwned((owner) => this.#attempts.listDue(owner, now, limit).map(toRecord));
+  takeDue(now: TimeMs, limit: number): Promise<ExecutionRecord[]> {
+    return this.#commit.write(() => {
+      const due = takeSome(this.#attempts.due(this.#owner(), now, limit));
+      return due.map((row) => toRecord(this.#attempts.taken(row)));
+    });
   }
 
   nextDueAt(after: TimeMs): Promise<TimeMs | undefined> {

@@ -2,143 +2,116 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { nextDueAt } from '../../../gateway/control/attempts.ts';
-import { RetryQueue } from '../../../gateway/control/retry-queue.ts';
+import { RetryTimer } from '../../../gateway/control/retry-timer.ts';
 import type { ExecutionRecord, ExecutionStore } from '../../../gateway/store/store.ts';
 import { executionRecord } from '../../support/store-records.ts';
 
-const WINDOW = 1_000;
-
-/** A queue over attempts in memory, with a clock that the test moves. */
-function openQueue(t: TestContext, { fault }: { fault?: Error } = {}) {
+/** A timer over attempts in memory, with a clock that the test moves. */
+function openTimer(t: TestContext, { fault }: { fault?: Error } = {}) {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_000_000 });
-  const waiting: { record: ExecutionRecord; dueAt: number }[] = [];
-  const run: string[] = [];
+  let waiting: { record: ExecutionRecord; dueAt: number }[] = [];
+  const due: string[] = [];
   const faults: unknown[] = [];
   let nextFault = fault;
-  const isDue = (now: number) => waiting.filter(({ dueAt }) => dueAt <= now).sort((a, b) => a.dueAt - b.dueAt);
-  const store = {
-    listDue: async (now: number, limit: number) => {
+  const store: Pick<ExecutionStore, 'takeDue' | 'nextDueAt'> = {
+    takeDue: async (now, limit) => {
       const thrown = nextFault;
       nextFault = undefined;
       if (thrown !== undefined) throw thrown;
-      return isDue(now).slice(0, limit).map(({ record }) => record); // prettier-ignore
+      const isDue = waiting.filter(({ dueAt }) => dueAt <= now).sort((a, b) => a.dueAt - b.dueAt);
+      const taken = isDue.slice(0, limit);
+      waiting = waiting.filter((attempt) => !taken.includes(attempt));
+      return taken.map(({ record }) => record);
     },
-    nextDueAt: async (after: number) => {
+    nextDueAt: async (after) => {
       const later = waiting.map(({ dueAt }) => dueAt).filter((dueAt) => dueAt > after);
       return later.length === 0 ? undefined : Math.min(...later);
     },
-  } as Partial<ExecutionStore> as ExecutionStore;
-  const queue = new RetryQueue(
+  };
+  const timer = new RetryTimer(
     store,
-    ({ id }) => run.push(id),
+    ({ id }) => due.push(id),
     (cause) => faults.push(cause),
   );
-  t.after(() => queue.close());
+  t.after(() => timer.close());
   const add = (afterMs: number): string => {
     const record = executionRecord();
     waiting.push({ record, dueAt: Date.now() + afterMs });
     return record.id;
-  };
-  /** An attempt has started and come to its end. */
-  const end = (id: string): void => {
-    waiting.splice(
-      waiting.findIndex(({ record }) => record.id === id),
-      1,
-    );
-    queue.ended(id);
   };
   /** Lets the clock go on, and what it wakes come to rest. */
   const pass = async (ms: number): Promise<void> => {
     t.mock.timers.tick(ms);
     for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
   };
-  return { queue, add, end, pass, run, faults };
+  return { timer, add, pass, due, faults };
 }
 
-describe('retry queue', () => {
-  test('an attempt runs when it is due, not before, and once', async (t) => {
-    const { queue, add, pass, run } = openQueue(t);
-    queue.start();
+describe('retry timer', () => {
+  test('an attempt is told when it is due, not before, and once', async (t) => {
+    const { timer, add, pass, due } = openTimer(t);
+    timer.start();
     await pass(0);
     const id = add(5_000);
-    queue.expect(Date.now() + 5_000);
+    timer.expect(Date.now() + 5_000);
     await pass(4_999);
-    assert.deepEqual(run, []);
+    assert.deepEqual(due, []);
     await pass(1);
-    assert.deepEqual(run, [id]);
+    assert.deepEqual(due, [id]);
     await pass(60_000);
-    assert.deepEqual(run, [id]);
+    assert.deepEqual(due, [id]);
   });
 
-  test('those that an earlier process left run when they are due', async (t) => {
-    const { queue, add, pass, run } = openQueue(t);
+  test('those that an earlier process left are told when they are due', async (t) => {
+    const { timer, add, pass, due } = openTimer(t);
     const [later, overdue, soon] = [add(3_000), add(-5_000), add(1_000)];
-    queue.start();
+    timer.start();
     await pass(0);
-    assert.deepEqual(run, [overdue]);
+    assert.deepEqual(due, [overdue]);
     await pass(1_000);
-    assert.deepEqual(run, [overdue, soon]);
+    assert.deepEqual(due, [overdue, soon]);
     await pass(2_000);
-    assert.deepEqual(run, [overdue, soon, later]);
+    assert.deepEqual(due, [overdue, soon, later]);
   });
 
   test('what another process puts into the database is found in seconds', async (t) => {
-    const { queue, add, pass, run } = openQueue(t);
-    queue.start();
+    const { timer, add, pass, due } = openTimer(t);
+    timer.start();
     await pass(0);
     const id = add(0);
     await pass(10_000);
-    assert.deepEqual(run, [id]);
+    assert.deepEqual(due, [id]);
   });
 
-  test('so many run at a time, the rest as they end', async (t) => {
-    const { queue, add, end, pass, run } = openQueue(t);
-    const ids = Array.from({ length: WINDOW + 2 }, (_, index) => add(index - 5_000));
-    queue.start();
-    await pass(0);
-    assert.deepEqual(run, ids.slice(0, WINDOW));
-    await pass(20_000);
-    assert.equal(run.length, WINDOW);
-    end(ids[7]!);
-    await pass(0);
-    assert.deepEqual(run.slice(WINDOW), [ids[WINDOW]]);
-    end(ids[0]!);
-    end(ids[1]!);
-    await pass(0);
-    assert.deepEqual(run.slice(WINDOW), ids.slice(WINDOW));
-  });
-
-  test('an attempt that ended without a start is looked at again', async (t) => {
-    const { queue, add, pass, run } = openQueue(t);
-    const id = add(0);
-    queue.start();
-    await pass(0);
-    queue.ended(id);
-    await pass(10_000);
-    assert.deepEqual(run, [id, id]);
+  test('many that are due at once are all told, the first due first', async (t) => {
+    const { timer, add, pass, due } = openTimer(t);
+    const ids = Array.from({ length: 2_500 }, (_, index) => add(index - 5_000));
+    timer.start();
+    for (let look = 0; look < 4; look++) await pass(0);
+    assert.deepEqual(due, ids);
   });
 
   test('a database that cannot be read is asked again', async (t) => {
     const fault = new Error('the disk is gone');
-    const { queue, add, pass, run, faults } = openQueue(t, { fault });
+    const { timer, add, pass, due, faults } = openTimer(t, { fault });
     const id = add(0);
-    queue.start();
+    timer.start();
     await pass(0);
-    assert.deepEqual([run, faults], [[], [fault]]);
+    assert.deepEqual([due, faults], [[], [fault]]);
     await pass(1_000);
-    assert.deepEqual(run, [id]);
+    assert.deepEqual(due, [id]);
   });
 
-  test('after its close, and before its start, nothing runs', async (t) => {
-    const { queue, add, pass, run } = openQueue(t);
+  test('after its close, and before its start, nothing is told', async (t) => {
+    const { timer, add, pass, due } = openTimer(t);
     add(0);
-    queue.expect(Date.now());
+    timer.expect(Date.now());
     await pass(60_000);
-    queue.start();
-    queue.close();
-    queue.expect(Date.now());
+    timer.start();
+    timer.close();
+    timer.expect(Date.now());
     await pass(60_000);
-    assert.deepEqual(run, []);
+    assert.deepEqual(due, []);
   });
 });
 
