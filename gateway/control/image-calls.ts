@@ -3,6 +3,7 @@ import { Binding } from '../invoke/binding.ts';
 import { Call, type CallHandler, type CallRequest, type ProgramExit } from '../invoke/call.ts';
 import { WaitingBudget } from '../invoke/waiting-budget.ts';
 import type { ImageRunner } from '../orchestrator/image-runner.ts';
+import { FairLine } from './fair-line.ts';
 import { imageArguments } from './image-arguments.ts';
 
 const RETRY_AFTER_SECONDS = 1;
@@ -22,7 +23,10 @@ export class ImageCalls implements CallHandler {
   readonly #runner: ImageRunner;
   readonly #options: ImageCallsOptions;
   readonly #waiting: WaitingBudget;
-  readonly #line = new Map<Call, NodeJS.Timeout | undefined>();
+  /** Functions take turns. */
+  readonly #line = new FairLine<Call>();
+  /** Of those that wait: what ends it. */
+  readonly #timers = new Map<Call, NodeJS.Timeout | undefined>();
   #running = 0;
   #isClosed = false;
 
@@ -65,7 +69,7 @@ export class ImageCalls implements CallHandler {
   /** Refuses what waits; what runs goes on without us. */
   close(): void {
     this.#isClosed = true;
-    for (const call of [...this.#line.keys()]) {
+    for (const call of [...this.#timers.keys()]) {
       this.#leaveLine(call);
       call.refuse(shuttingDown());
     }
@@ -88,7 +92,8 @@ export class ImageCalls implements CallHandler {
       call.refuse(tooBusy());
     };
     this.#waiting.count(call, 1);
-    this.#line.set(call, isBounded ? setTimeout(onLate, call.deadlineMs - nowMs) : undefined);
+    this.#line.push(call.target.functionId, call);
+    this.#timers.set(call, isBounded ? setTimeout(onLate, call.deadlineMs - nowMs) : undefined);
   }
 
   /** Never rejects. */
@@ -128,15 +133,18 @@ export class ImageCalls implements CallHandler {
   }
 
   #startNext(): void {
-    const [next] = this.#line.keys();
-    if (next === undefined || this.#isClosed || this.#running >= this.#options.maxRunning) return;
+    if (this.#isClosed || this.#running >= this.#options.maxRunning) return;
+    const next = this.#line.shift();
+    if (next === undefined) return;
     this.#leaveLine(next);
     void this.#run(next);
   }
 
   #leaveLine(call: Call): void {
-    clearTimeout(this.#line.get(call));
-    if (this.#line.delete(call)) this.#waiting.count(call, -1);
+    clearTimeout(this.#timers.get(call));
+    this.#timers.delete(call);
+    this.#line.delete(call.target.functionId, call);
+    this.#waiting.count(call, -1);
   }
 }
 

@@ -6,20 +6,21 @@ import { makeTarget } from '../../../gateway/invoke/target.ts';
 import type { ImageRun, ImageRunner, LeftImageRun } from '../../../gateway/orchestrator/image-runner.ts';
 
 const END: ProgramExit = { exitCode: 0, durationMs: 1_000, log: Buffer.from('printed'), isLogCut: false };
-const TARGET = makeTarget({
-  functionId: 'f',
-  version: 0,
-  projectId: 'p',
-  runtimeId: '',
-  poolName: '',
-  packageDigest: '',
-  entry: '',
-  cpuMillicores: 100,
-  memoryBytes: 1_000,
-  timeoutMs: 5_000,
-  image: 'team/tool:1',
-  retry: null,
-});
+const targetOf = (functionId: string) =>
+  makeTarget({
+    functionId,
+    version: 0,
+    projectId: 'p',
+    runtimeId: '',
+    poolName: '',
+    packageDigest: '',
+    entry: '',
+    cpuMillicores: 100,
+    memoryBytes: 1_000,
+    timeoutMs: 5_000,
+    image: 'team/tool:1',
+    retry: null,
+  });
 
 /** Containers that end when a test says so. */
 class FakeRunner implements ImageRunner {
@@ -47,11 +48,11 @@ function open(maxRunning = 1, maxWaiting = 1) {
   const show = (end: CallEnd) => (end.kind === 'refused' ? end.error.code : end.kind);
   const invoke = (
     executionId: string,
-    more: { deadlineMs?: number; prepare?: () => Promise<boolean>; input?: Uint8Array } = {},
+    more: { deadlineMs?: number; prepare?: () => Promise<boolean>; input?: Uint8Array; functionId?: string } = {},
   ) =>
     calls.invoke({
       executionId,
-      target: TARGET,
+      target: targetOf(more.functionId ?? 'f'),
       input: more.input ?? Buffer.from('{"__function_input": "two words"}'),
       deadlineMs: more.deadlineMs ?? performance.now() + 60_000,
       prepare: more.prepare,
@@ -93,6 +94,20 @@ test('calls beyond those that may run wait, and beyond those that may wait are r
     await settled();
   }
   assert.deepEqual(ends, ['c: TOO_BUSY', 'a: exited', 'b: exited', 'unbounded: exited']);
+});
+
+test('functions whose calls wait take turns', async () => {
+  const { runner, invoke } = open(1, 9);
+  for (const name of ['a1', 'a2', 'a3', 'a4', 'b1', 'b2']) invoke(name, { functionId: name[0]! });
+  await settled();
+  for (let count = 0; count < 6; count++) {
+    runner.runs[count]!.end(END);
+    await settled();
+  }
+  assert.deepEqual(
+    runner.runs.map(({ run }) => run.invocationId),
+    ['a1', 'a2', 'b1', 'a3', 'b2', 'a4'],
+  );
 });
 
 test('a call that waits too long is refused, and its place is another’s', async () => {
