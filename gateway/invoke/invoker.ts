@@ -261,6 +261,7 @@ export class Invoker implements CallHandler, PlacementListener {
     if (areShort && !isAwaited && !binding.growthCheck.mayGrow(binding.seats.length, nowMs)) return;
     const wanted = areShort ? 1 : Math.ceil(binding.line.length / concurrency);
     for (let count = binding.placing; count < wanted && !this.#placement.isHungry(binding); count++) {
+      if (!isAwaited && !this.#placement.hasSpare(binding)) return;
       this.#placement.place(binding, nowMs);
     }
   }

@@ -10,6 +10,8 @@ const MAX_BINDS_PER_LINK = 4;
 /** Extra time for fetching and unpacking a package, on top of the time for importing the module. */
 const FETCH_TIME_MS = 30_000;
 const SHORTEST_LOAD_MS = 10_000;
+/** One of so many workers of a pool is left to those that have none, where nobody awaits the calls of others. */
+const WORKERS_PER_SPARE = 8;
 
 /** What becomes of a placement. */
 export interface PlacementListener {
@@ -46,6 +48,17 @@ export class Placement {
   /** Those that are to get a worker when one is free. */
   hungry(): Iterable<Binding> {
     return this.#hungry;
+  }
+
+  /** Whether there are more idle workers for the binding than are left to those that have none. */
+  hasSpare(binding: Binding): boolean {
+    let total = 0;
+    let idle = 0;
+    for (const { seats } of this.#links.serving(binding.target.poolName)) {
+      total += seats.length;
+      for (const seat of seats) if (seat.owner !== binding && seat.inFlight === 0) idle++;
+    }
+    return idle > Math.floor(total / WORKERS_PER_SPARE);
   }
 
   /** One more worker for the binding, now or as soon as there is one. */

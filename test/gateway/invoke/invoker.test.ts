@@ -134,6 +134,18 @@ describe('invoker', () => {
     assert.ok(binds(agent).length <= most, `${binds(agent).length} workers, at most ${most}`);
   });
 
+  test('long calls that nobody awaits leave workers to functions that have none; awaited ones take all', async (t) => {
+    const { agent, invoke } = open(t, { hello: { workerCount: 16 } });
+    for (let n = 0; n < 100; n++) invoke('later', Number.POSITIVE_INFINITY);
+    await until(() => agent.invokes.length === 14 * CONCURRENCY);
+    for (const functionId of ['one', 'other']) invoke(functionId);
+    await until(() => agent.invokes.length === 14 * CONCURRENCY + 2, 'a worker for each newcomer');
+    agent.invokes.forEach((message, at) => at >= 14 * CONCURRENCY && agent.result(message));
+    for (let n = 0; n < 100; n++) invoke('awaited');
+    await until(() => agent.invokes.length === 16 * CONCURRENCY + 2, 'the idle workers of the newcomers');
+    assert.equal(binds(agent).length, 18);
+  });
+
   test('calls are not sent behind those that turn out to take long, nor sent there again when they come back', async (t) => {
     const { agent, invoke } = open(t);
     invoke();
