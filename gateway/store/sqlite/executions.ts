@@ -113,9 +113,10 @@ export class SqliteExecutions implements ExecutionStore {
           AND e.is_started = 0 AND e.function > unstarted.function) FROM unstarted WHERE function IS NOT NULL
       ) SELECT (SELECT text FROM names WHERE number = function) AS text FROM unstarted WHERE function > ? LIMIT ?`,
     );
+    // The index has them by function: only their keys are put in order, not what they hold.
     this.#listStarted = database.prepare(
-      `${SELECT} WHERE status = 0 AND gateway = ? AND is_started = 1 AND next_attempt_at IS NULL AND key > ?
-        ORDER BY key LIMIT ?`,
+      `${SELECT} WHERE key IN (SELECT key FROM executions WHERE status = 0 AND gateway = ? AND is_started = 1
+        AND next_attempt_at IS NULL AND key > ? ORDER BY key LIMIT ?) ORDER BY key`,
     );
     this.#listOwned = database.prepare(`${SELECT} WHERE status = 0 AND gateway IS ? LIMIT ?`);
     this.#setOwner = database.prepare('UPDATE executions SET gateway = ? WHERE key = ?');
