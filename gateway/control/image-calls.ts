@@ -2,7 +2,7 @@ import { QinlingError, shuttingDown } from '../errors.ts';
 import { Binding } from '../invoke/binding.ts';
 import { Call, type CallHandler, type CallRequest, type ProgramExit } from '../invoke/call.ts';
 import { WaitingBudget } from '../invoke/waiting-budget.ts';
-import type { ImageRunner } from '../orchestrator/image-runner.ts';
+import { ImageFault, type ImageRunner } from '../orchestrator/image-runner.ts';
 import { FairLine } from './fair-line.ts';
 import { imageArguments } from './image-arguments.ts';
 
@@ -103,7 +103,8 @@ export class ImageCalls implements CallHandler {
       if (await isGranted(call)) await this.#runContainer(call);
       else call.end({ kind: 'withdrawn' });
     } catch (error) {
-      call.refuse(error instanceof QinlingError ? error : failed(error));
+      if (error instanceof ImageFault) call.end({ kind: 'failed', reason: error.message });
+      else call.refuse(error instanceof QinlingError ? error : failed(error));
     } finally {
       this.#running--;
       this.#startNext();

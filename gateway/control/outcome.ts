@@ -18,6 +18,8 @@ export function toExecutionOutcome(end: CallEnd, timeoutSeconds: number): Execut
       return lostOutcome();
     case 'withdrawn':
       return undefined;
+    case 'failed':
+      return { ...lostOutcome(), log: { text: Buffer.from(`${end.reason}\n`), isCut: false, isFinished: false } };
     case 'exited':
       return exitOutcome(end.exit, timeoutSeconds);
   }

@@ -14,6 +14,8 @@ export type CallEnd =
   | { readonly kind: 'refused'; readonly error: QinlingError }
   /** `prepare` said no. */
   | { readonly kind: 'withdrawn' }
+  /** It was a program that did not run, or whose end is not known; the reason is a sentence for the caller. */
+  | { readonly kind: 'failed'; readonly reason: string }
   /** It was a program that ran and ended. */
   | { readonly kind: 'exited'; readonly exit: ProgramExit };
 

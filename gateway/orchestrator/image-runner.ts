@@ -23,9 +23,27 @@ export interface LeftImageRun {
   remove(): Promise<void>;
 }
 
+/** What callers are told of an image that did not come to its end. */
+export const ImageTrouble = {
+  NotPulled: 'The image could not be pulled.',
+  NotStarted: 'The container could not be started.',
+  Lost: 'The end of the container was not seen.',
+} as const;
+export type ImageTrouble = (typeof ImageTrouble)[keyof typeof ImageTrouble];
+
+/**
+ * An image did not come to its end. Its message is for the function's owner: no more than a text of ImageTrouble, as what
+ * registries and nodes answer tells of places that callers do not see. `cause` has that, for operators.
+ */
+export class ImageFault extends Error {
+  constructor(message: ImageTrouble, cause: unknown) {
+    super(message, { cause });
+  }
+}
+
 /** Runs images, a container for each execution, and removes what it made. Knows nothing of functions and records. */
 export interface ImageRunner {
-  /** Rejects with a QinlingError where the image cannot be run: what became of it is not known then. */
+  /** Rejects with an ImageFault. */
   run(run: ImageRun): Promise<ProgramExit>;
   left(): Promise<LeftImageRun[]>;
   /** What runs goes on, and is there for the next process; its promises never settle. */

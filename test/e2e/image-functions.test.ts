@@ -111,6 +111,7 @@ test('an image function runs a container for each execution, on a Docker daemon'
     const { id: unknown } = await createImageFunction(api, { code: { image: 'localhost:1/no/such:image' } });
     const { execution } = await run(api, unknown, null);
     assert.equal(execution['status'], 'error', JSON.stringify(execution));
+    assert.match(await api.log(execution.id), /\nThe image could not be pulled\.\n$/);
   });
 
   await t.test('what is for packages only is refused', async () => {

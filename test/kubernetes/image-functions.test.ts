@@ -71,6 +71,7 @@ describeInstallation(
       const { id } = await create({ code: { image: 'localhost/no-such-image:1' } });
       const ended = await run(id, 'x');
       assert.equal(ended['status'], 'error', JSON.stringify(ended));
+      assert.match(await cluster.api.log(ended.id), /\nThe image could not be pulled\.\n$/);
       await untilNone(cluster);
     });
 

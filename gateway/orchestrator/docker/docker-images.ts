@@ -1,7 +1,6 @@
 import { MAX_LOG_BYTES } from '../../../protocol/limits.ts';
-import { QinlingError } from '../../errors.ts';
 import type { ProgramExit } from '../../invoke/call.ts';
-import type { ImageRun, ImageRunner, LeftImageRun } from '../image-runner.ts';
+import { ImageFault, ImageTrouble, type ImageRun, type ImageRunner, type LeftImageRun } from '../image-runner.ts';
 import { DockerLabel, containerName, containerSpec, type ContainerOptions } from './container.ts';
 import { DockerError, type DockerClient } from './docker-client.ts';
 import { demultiplexLog } from './log-demultiplexer.ts';
@@ -45,11 +44,13 @@ export class DockerImages implements ImageRunner {
 
   async run(run: ImageRun): Promise<ProgramExit> {
     const signal = AbortSignal.timeout(this.#options.startMs);
-    const id = await this.#create(run, signal).catch((error: unknown) => this.#refuse(run, error));
+    const refuse = (trouble: ImageTrouble) => (error: unknown) => this.#refuse(run, trouble, error);
+    const image = await this.#image(run.image, signal).catch(refuse(ImageTrouble.NotPulled));
+    const id = await this.#create(run, image, signal).catch(refuse(ImageTrouble.NotStarted));
     return this.#untilRemoved(id, async () => {
       const start = this.#client.json<void>('POST', `/containers/${id}/start`, undefined, signal);
-      await start.catch((error: unknown) => this.#refuse(run, error));
-      return this.#end(id, run.timeoutMs);
+      await start.catch(refuse(ImageTrouble.NotStarted));
+      return this.#end(id, run.timeoutMs).catch(refuse(ImageTrouble.Lost));
     });
   }
 
@@ -68,8 +69,8 @@ export class DockerImages implements ImageRunner {
     this.#isClosed = true;
   }
 
-  async #create(run: ImageRun, signal: AbortSignal): Promise<string> {
-    const volumes = Object.keys((await this.#image(run.image, signal)).Config?.Volumes ?? {});
+  async #create(run: ImageRun, image: InspectedImage, signal: AbortSignal): Promise<string> {
+    const volumes = Object.keys(image.Config?.Volumes ?? {});
     const name = containerName(run.invocationId);
     const spec = containerSpec(run, this.#options, volumes);
     try {
@@ -167,8 +168,8 @@ export class DockerImages implements ImageRunner {
     }
   }
 
-  #refuse({ image }: ImageRun, cause: unknown): never {
+  #refuse({ image }: ImageRun, trouble: ImageTrouble, cause: unknown): never {
     this.#options.onWarning(`the image ${image} cannot be run: ${(cause as Error).message}`);
-    throw new QinlingError('UNAVAILABLE', 'Function execution failed.', { cause });
+    throw new ImageFault(trouble, cause);
   }
 }

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MAX_LOG_BYTES } from '../../../protocol/limits.ts';
-import { QinlingError } from '../../errors.ts';
 import type { ProgramExit } from '../../invoke/call.ts';
-import type { ImageRun, ImageRunner, LeftImageRun } from '../image-runner.ts';
+import { ImageFault, ImageTrouble, type ImageRun, type ImageRunner, type LeftImageRun } from '../image-runner.ts';
 import { ApiError, isNotFound, type KubernetesClient, type ObjectList } from './client.ts';
 import { START_SECONDS, imagePod, imagePodName, type ImagePodOptions } from './image-pod.ts';
 import { Annotation, IMAGE_SELECTOR } from './names.ts';
-import { imageStateOf, troubleOf, type ImageState, type PodObject } from './pod.ts';
+import { imageStateOf, lacksImage, troubleOf, type ImageState, type PodObject } from './pod.ts';
 
 /** Between two looks at a pod; the longer it has run, the longer. */
 const FIRST_LOOK_MS = 100;
@@ -34,9 +33,10 @@ export class ImagePods implements ImageRunner {
     try {
       await this.#create(run);
       return await this.#untilRemoved(name, run.timeoutMs, false);
-    } catch (cause) {
-      this.#onWarning(`the image ${run.image} cannot be run: ${(cause as Error).message}`);
-      throw new QinlingError('UNAVAILABLE', 'Function execution failed.', { cause });
+    } catch (error) {
+      const fault = error instanceof ImageFault ? error : new ImageFault(ImageTrouble.Lost, error);
+      this.#onWarning(`the image ${run.image} cannot be run: ${(fault.cause as Error).message}`);
+      throw fault;
     }
   }
 
@@ -65,7 +65,7 @@ export class ImagePods implements ImageRunner {
     } catch (error) {
       const isRefused = error instanceof ApiError && error.status < 500;
       if (!isRefused) void this.#remove(imagePodName(run.invocationId));
-      throw error;
+      throw new ImageFault(ImageTrouble.NotStarted, error);
     }
   }
 
@@ -87,7 +87,7 @@ export class ImagePods implements ImageRunner {
       const pod = await this.#look(name);
       const state = imageStateOf(pod);
       if (state.kind === 'ended') return this.#readEnd(name, state);
-      if (state.kind === 'refused') throw new Error(state.text);
+      if (state.kind === 'refused') throw new ImageFault(ImageTrouble.NotStarted, new Error(state.text));
       if (state.kind === 'running') {
         const ranBeforeMs = isLeft ? Math.max(0, Date.now() - state.startedAtMs) || 0 : 0;
         runsSinceMs = Math.min(runsSinceMs, performance.now() - ranBeforeMs);
@@ -115,8 +115,9 @@ export class ImagePods implements ImageRunner {
 
   #refuseTrouble(pod: PodObject, waitedMs: number): void {
     const trouble = troubleOf(pod);
-    if (trouble?.isFinal === true) throw new Error(trouble.text);
-    if (waitedMs > START_SECONDS * 1000) throw new Error(trouble?.text ?? 'its pod did not start in time');
+    if (trouble?.isFinal !== true && waitedMs <= START_SECONDS * 1000) return;
+    const told = lacksImage(pod) ? ImageTrouble.NotPulled : ImageTrouble.NotStarted;
+    throw new ImageFault(told, new Error(trouble?.text ?? 'its pod did not start in time'));
   }
 
   async #readEnd(name: string, { exitCode, durationMs }: ImageState & { kind: 'ended' }): Promise<ProgramExit> {

@@ -120,17 +120,25 @@ export function hasNewAgent(pod: PodObject): boolean {
 export function troubleOf(pod: PodObject): Trouble | undefined {
   const unscheduled = whyUnschedulable(pod);
   if (unscheduled !== undefined) return trouble(`No node takes its pods: ${unscheduled}`, false);
-  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-  for (const status of statuses) {
+  for (const status of statusesOf(pod)) {
     const found = troubleOfContainer(status);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
+/** True where an image of it cannot be had, so far. */
+export function lacksImage(pod: PodObject): boolean {
+  return statusesOf(pod).some(({ state }) => PULL_REASONS.has(state?.waiting?.reason ?? ''));
+}
+
 /** True where no node takes the pod because of what others use there. */
 export function lacksRoom(pod: PodObject): boolean {
   return /Insufficient |Too many pods/.test(whyUnschedulable(pod) ?? '');
+}
+
+function statusesOf({ status }: PodObject): ContainerStatus[] {
+  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
 }
 
 function whyUnschedulable(pod: PodObject): string | undefined {

@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import { ImageCalls } from '../../../gateway/control/image-calls.ts';
 import type { CallEnd, ProgramExit } from '../../../gateway/invoke/call.ts';
 import { makeTarget } from '../../../gateway/invoke/target.ts';
-import type { ImageRun, ImageRunner, LeftImageRun } from '../../../gateway/orchestrator/image-runner.ts';
+import {
+  ImageFault,
+  ImageTrouble,
+  type ImageRun,
+  type ImageRunner,
+  type LeftImageRun,
+} from '../../../gateway/orchestrator/image-runner.ts';
 
 const END: ProgramExit = { exitCode: 0, durationMs: 1_000, log: Buffer.from('printed'), isLogCut: false };
 const targetOf = (functionId: string) =>
@@ -129,9 +135,9 @@ test('an image that cannot be run, and a call that is withdrawn or not recorded,
   invoke('unrecorded', { prepare: () => Promise.reject(new Error('disk full')) });
   invoke('last');
   await settled();
-  runner.runs[0]!.fail(new Error('no such image'));
+  runner.runs[0]!.fail(new ImageFault(ImageTrouble.NotPulled, new Error('no such image')));
   await settled();
-  assert.deepEqual(ends, ['a: UNAVAILABLE', 'withdrawn: withdrawn', 'unrecorded: UNAVAILABLE']);
+  assert.deepEqual(ends, ['a: failed', 'withdrawn: withdrawn', 'unrecorded: UNAVAILABLE']);
   assert.equal(runner.runs[1]!.run.invocationId, 'last');
 });
 

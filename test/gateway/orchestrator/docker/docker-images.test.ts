@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { DockerClient } from '../../../../gateway/orchestrator/docker/docker-client.ts';
 import { DockerImages } from '../../../../gateway/orchestrator/docker/docker-images.ts';
+import { ImageTrouble } from '../../../../gateway/orchestrator/image-runner.ts';
 import { imageRun } from '../../../support/image-run.ts';
 import { makeFolder } from '../../../support/server.ts';
 
@@ -45,7 +46,7 @@ async function open(t: TestContext, answers: Readonly<Record<string, Respond>>, 
 
 test('a registry that never gives the image keeps no place', async (t) => {
   const { images, warnings } = await open(t, { 'POST /images/create': silence }, 50);
-  await assert.rejects(images.run(RUN), { code: 'UNAVAILABLE' });
+  await assert.rejects(images.run(RUN), { message: ImageTrouble.NotPulled });
   assert.match(warnings.join('\n'), /team\/tool:1 cannot be run/);
 });
 
@@ -56,7 +57,7 @@ test('a container that may have been made is removed where the answer was lost',
     [`DELETE /containers/${NAME}`]: json(204, {}),
   };
   const { images, deleted } = await open(t, answers, 60_000);
-  await assert.rejects(images.run(RUN), { code: 'UNAVAILABLE' });
+  await assert.rejects(images.run(RUN), { message: ImageTrouble.NotStarted });
   assert.match(String((await deleted)[0]), new RegExp(`^/containers/${NAME}\\?`));
 });
 
@@ -68,6 +69,6 @@ test('a container that does not start in time is removed', async (t) => {
     'DELETE /containers/made': json(200, {}),
   };
   const { images, deleted } = await open(t, answers, 50);
-  await assert.rejects(images.run(RUN), { code: 'UNAVAILABLE' });
+  await assert.rejects(images.run(RUN), { message: ImageTrouble.NotStarted });
   assert.match(String((await deleted)[0]), /^\/containers\/made\?/);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { test, type TestContext } from 'node:test';
+import { ImageTrouble } from '../../../../gateway/orchestrator/image-runner.ts';
 import { ImagePods } from '../../../../gateway/orchestrator/kubernetes/image-pods.ts';
 import { FakeKubernetes, type Answer } from '../../../support/fake-kubernetes.ts';
 import { imageRun } from '../../../support/image-run.ts';
@@ -59,14 +60,22 @@ test('a pod that has ended gives its exit code, its time and its log as it was p
 test('a pod that its node did not take is no run whose time was over', async (t) => {
   const status = { phase: 'Failed', reason: 'OutOfcpu', message: 'Node has not enough cpu' };
   const { images, warnings, deleted } = await open(t, { metadata: { name: NAME }, status });
-  await assert.rejects(images.run(RUN), { code: 'UNAVAILABLE' });
+  await assert.rejects(images.run(RUN), { message: ImageTrouble.NotStarted });
   assert.match(warnings.join('\n'), /OutOfcpu.*not enough cpu/);
+  await deleted;
+});
+
+test('a pod whose image is not to be had is told so, without what the registry says', async (t) => {
+  const message = 'dial tcp 10.0.0.7:443: connect: connection refused';
+  const { images, warnings, deleted } = await open(t, withState({ waiting: { reason: 'ImagePullBackOff', message } }));
+  await assert.rejects(images.run(RUN), { message: ImageTrouble.NotPulled });
+  assert.match(warnings.join('\n'), /cannot be pulled: dial tcp/);
   await deleted;
 });
 
 test('a pod that may have been made is removed where the answer was lost', async (t) => {
   const { images, deleted } = await open(t, { metadata: { name: NAME } }, (response) => response.destroy());
-  await assert.rejects(images.run(RUN), { code: 'UNAVAILABLE' });
+  await assert.rejects(images.run(RUN), { message: ImageTrouble.NotStarted });
   assert.match(String((await deleted)[0]), new RegExp(`/${NAME}$`));
 });
 
