@@ -85,7 +85,7 @@ async function measureWarm(cluster: Installation, productImage: string, cleanUp:
     const measured = await alternate(subjects, options);
     rounds.push(measured);
     tables.push({
-      title: `kubernetes, warm hello, ${connections} connections: median (min–max) of ${options.rounds} rounds`,
+      title: `kubernetes, warm hello, ${connections} ${connections === 1 ? 'connection' : 'connections'}: median (min–max) of ${options.rounds} rounds`,
       columns: [
         { name: 'calls/s', digits: 0, isDrawn: true },
         { name: 'p50 ms', digits: 2 },
