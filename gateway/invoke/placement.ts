@@ -50,15 +50,18 @@ export class Placement {
     return this.#hungry;
   }
 
-  /** Whether there are more idle workers for the binding than are left to those that have none. */
+  /** Whether more workers could be taken for the binding than are left to those that have none. */
   hasSpare(binding: Binding): boolean {
     let total = 0;
-    let idle = 0;
-    for (const { seats } of this.#links.serving(binding.target.poolName)) {
-      total += seats.length;
-      for (const seat of seats) if (seat.owner !== binding && seat.inFlight === 0) idle++;
+    let takeable = 0;
+    for (const link of this.#links.serving(binding.target.poolName)) {
+      const mayTakeIdle = mayYield(link, binding);
+      total += link.seats.length;
+      for (const seat of link.seats) {
+        if (seat.isFree || (mayTakeIdle && seat.owner !== binding && seat.inFlight === 0)) takeable++;
+      }
     }
-    return idle > Math.floor(total / WORKERS_PER_SPARE);
+    return takeable > Math.floor(total / WORKERS_PER_SPARE);
   }
 
   /** One more worker for the binding, now or as soon as there is one. */

@@ -62,9 +62,8 @@ export function openSingleUse(t: TestContext, findTarget?: (key: string) => Prom
   });
   const connect = (agentName: string, hello: Partial<Hello> = {}) =>
     new FakeAgent(links, { agentName, workerCount: 1, ...hello }, SINGLE_USE).connect();
-  const invoke = (functionId: string) => {
+  const invoke = (functionId: string, deadlineMs = performance.now() + 60_000) => {
     const ends: CallEnd[] = [];
-    const deadlineMs = performance.now() + 60_000;
     const input = Buffer.from('{}');
     invoker.invoke({
       executionId: functionId,

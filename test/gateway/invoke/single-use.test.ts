@@ -35,6 +35,23 @@ describe('a worker that serves one target only', () => {
     await until(() => first.invokes.length === 2);
   });
 
+  test('is not among those that calls nobody awaits leave, while it is idle: no other target can take it', async (t) => {
+    const { connect, invoke } = open(t);
+    for (let at = 0; at < 8; at++) {
+      const agent = connect(`taken-${at}`);
+      invoke(`f${at}`);
+      await until(() => agent.invokes.length === 1);
+      agent.result(agent.invokes[0]!);
+    }
+    const free = ['a', 'b', 'c'].map((name) => connect(name));
+    const invokes = () => free.flatMap((agent) => agent.invokes.map(({ executionId }) => executionId));
+    for (let count = 0; count < 10; count++) invoke('later', Number.POSITIVE_INFINITY);
+    await until(() => invokes().length === 2);
+    invoke('awaited');
+    await until(() => invokes().length === 3);
+    assert.deepEqual(invokes().sort(), ['awaited', 'later', 'later']);
+  });
+
   test('is used up by a target that does not load, and takes no other one', async (t) => {
     const { events, connect, invoke } = open(t);
     const agent = connect('a');
