@@ -25,8 +25,8 @@ export class ImageCalls implements CallHandler {
   readonly #waiting: WaitingBudget;
   /** Functions take turns. */
   readonly #line = new FairLine<Call>();
-  /** Of those that wait: what ends it. */
-  readonly #timers = new Map<Call, NodeJS.Timeout | undefined>();
+  /** Of those that wait until a deadline. */
+  readonly #timers = new Map<Call, NodeJS.Timeout>();
   #running = 0;
   #isClosed = false;
 
@@ -69,8 +69,8 @@ export class ImageCalls implements CallHandler {
   /** Refuses what waits; what runs goes on without us. */
   close(): void {
     this.#isClosed = true;
-    for (const call of [...this.#timers.keys()]) {
-      this.#leaveLine(call);
+    for (let call = this.#line.shift(); call !== undefined; call = this.#line.shift()) {
+      this.#waitsNoMore(call);
       call.refuse(shuttingDown());
     }
     this.#runner.close();
@@ -88,12 +88,13 @@ export class ImageCalls implements CallHandler {
     if (!this.#waiting.hasRoomFor(call)) return call.refuse(tooBusy());
     const isBounded = call.deadlineMs !== Number.POSITIVE_INFINITY;
     const onLate = (): void => {
-      this.#leaveLine(call);
+      this.#line.delete(call.target.functionId, call);
+      this.#waitsNoMore(call);
       call.refuse(tooBusy());
     };
     this.#waiting.count(call, 1);
     this.#line.push(call.target.functionId, call);
-    this.#timers.set(call, isBounded ? setTimeout(onLate, call.deadlineMs - nowMs) : undefined);
+    if (isBounded) this.#timers.set(call, setTimeout(onLate, call.deadlineMs - nowMs));
   }
 
   /** Never rejects. */
@@ -137,14 +138,13 @@ export class ImageCalls implements CallHandler {
     if (this.#isClosed || this.#running >= this.#options.maxRunning) return;
     const next = this.#line.shift();
     if (next === undefined) return;
-    this.#leaveLine(next);
+    this.#waitsNoMore(next);
     void this.#run(next);
   }
 
-  #leaveLine(call: Call): void {
+  #waitsNoMore(call: Call): void {
     clearTimeout(this.#timers.get(call));
     this.#timers.delete(call);
-    this.#line.delete(call.target.functionId, call);
     this.#waiting.count(call, -1);
   }
 }

@@ -201,10 +201,7 @@ export class SqliteExecutions implements ExecutionStore {
   }
 
   nextDueAt(after: TimeMs): Promise<TimeMs | undefined> {
-    return this.#commit.read(() => {
-      const owner = this.#names.find(this.#gatewayId);
-      return owner === undefined ? undefined : this.#attempts.nextDueAt(owner, after);
-    });
+    return this.#readOwned(undefined, (owner) => this.#attempts.nextDueAt(owner, after));
   }
 
   pruneKeys({ takenBefore, limit }: { takenBefore: TimeMs; limit: number }): Promise<number> {
@@ -236,7 +233,7 @@ export class SqliteExecutions implements ExecutionStore {
   }
 
   listUnstarted(functionId: string, after: string | undefined, limit: number): Promise<ExecutionRecord[]> {
-    return this.#readOwned((owner) => {
+    return this.#readOwned([], (owner) => {
       const number = this.#names.find(functionId);
       const rows = number === undefined ? [] : this.#listUnstarted.iterate(owner, number, keyAfter(after), limit);
       return takeSome(rows).map(toRecord);
@@ -244,14 +241,16 @@ export class SqliteExecutions implements ExecutionStore {
   }
 
   listUnstartedFunctions(after: string | undefined, limit: number): Promise<string[]> {
-    return this.#readOwned((owner) => {
+    return this.#readOwned([], (owner) => {
       const number = (after === undefined ? undefined : this.#names.find(after)) ?? -1;
       return this.#listUnstartedFunctions.all(owner, number, number, limit).map(({ text }) => text);
     });
   }
 
   listStarted(after: string | undefined, limit: number): Promise<ExecutionRecord[]> {
-    return this.#readOwned((owner) => takeSome(this.#listStarted.iterate(owner, keyAfter(after), limit)).map(toRecord));
+    return this.#readOwned([], (owner) =>
+      takeSome(this.#listStarted.iterate(owner, keyAfter(after), limit)).map(toRecord),
+    );
   }
 
   takeOver(gatewayId: string | null, limit: number): Promise<ExecutionRecord[]> {
@@ -314,11 +313,11 @@ export class SqliteExecutions implements ExecutionStore {
     return { sql, textSql, toValue: (text) => this.#names.find(text) };
   }
 
-  /** Reads what is this gateway's: nothing while it has written nothing. */
-  #readOwned<Found>(read: (owner: number) => Found[]): Promise<Found[]> {
+  /** Reads what is this gateway's; `none` while it has written nothing. */
+  #readOwned<Found>(none: Found, read: (owner: number) => Found): Promise<Found> {
     return this.#commit.read(() => {
       const owner = this.#names.find(this.#gatewayId);
-      return owner === undefined ? [] : read(owner);
+      return owner === undefined ? none : read(owner);
     });
   }
 
